@@ -1,0 +1,3 @@
+"""usbprov: provision desk phones over USB."""
+
+__version__ = "0.1.0"

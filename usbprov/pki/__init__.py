@@ -1,0 +1,1 @@
+"""Keys, certificate requests, certificates and chains: DER in, facts out. No I/O."""
