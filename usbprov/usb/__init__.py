@@ -1,0 +1,1 @@
+"""Buses, what is attached to them, and links to it."""
