@@ -1,0 +1,130 @@
+"""A phone in memory: real keys, requests and signatures, and no cable."""
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+from usbprov.errors import PhoneGone, SlotOccupied
+from usbprov.phone.contract import (
+    POSSESSION_PREFIX,
+    Capability,
+    Credential,
+    KeyState,
+    ObjectKind,
+    PhoneInfo,
+    PhoneSettings,
+    Progress,
+    SlotState,
+)
+from usbprov.pki.certificates import load_certificate, thumbprint
+from usbprov.pki.keys import from_pkcs8, generate_rsa, key_digest
+from usbprov.pki.requests import build_request
+from usbprov.usb.devices import DeviceFacts
+
+ALL = frozenset(Capability)
+FACTS = DeviceFacts("kernel", "1-1", 0x1209, 1, serial="MEM1")
+
+
+@dataclass
+class MemoryPhone:
+    """Fulfils the phone contract for slot 0; ``fail_at`` names the method that loses the cable."""
+
+    capabilities: frozenset[Capability] = ALL
+    clock: datetime | None = field(default_factory=lambda: datetime.now(UTC))
+    roots: frozenset[str] = frozenset()
+    settings: PhoneSettings | None = None
+    fail_at: str | None = None
+    slot: SlotState = field(default_factory=lambda: SlotState(0))
+    calls: list[str] = field(default_factory=list)
+    keys: dict[str, rsa.RSAPrivateKey] = field(default_factory=dict)
+    certificate: bytes = b""
+    facts: DeviceFacts = FACTS
+
+    def _called(self, name: str) -> None:
+        self.calls.append(name)
+        if self.fail_at == name:
+            raise PhoneGone(self.facts.name)
+
+    def info(self) -> PhoneInfo:
+        self._called("info")
+        return PhoneInfo(
+            vendor="Memory",
+            model="M1",
+            firmware="1",
+            serial="MEM1",
+            mac="02:00:00:00:00:01",
+            capabilities=self.capabilities,
+            rsa_bits=(2048,),
+            clock=self.clock,
+            slots=(self.slot,),
+            roots=self.roots,
+            settings=self.settings,
+        )
+
+    def generate_key(
+        self, slot: int, bits: int, nonce: bytes, *, replace: bool, progress: Progress
+    ) -> KeyState:
+        self._called("generate_key")
+        progress(50)
+        return self._take(generate_rsa(bits), nonce, overwrite=replace)
+
+    def import_key(self, slot: int, pkcs8: bytes, nonce: bytes, *, replace: bool) -> KeyState:
+        self._called("import_key")
+        return self._take(from_pkcs8(pkcs8), nonce, overwrite=replace)
+
+    def _take(self, key: rsa.RSAPrivateKey, nonce: bytes, *, overwrite: bool) -> KeyState:
+        if not overwrite and self.slot != SlotState(0):
+            raise SlotOccupied(self.facts.name, 0, "something")
+        state = KeyState(key_digest(key.public_key()), nonce)
+        self.keys[state.sha256] = key
+        self.slot = replace(self.slot, pending_key=state)
+        return state
+
+    def request(self, slot: int, common_name: str) -> bytes:
+        self._called("request")
+        key = self.slot.pending_key or self.slot.active_key
+        assert key is not None
+        return build_request(self.keys[key.sha256], common_name)
+
+    def install(
+        self, slot: int, credential: Credential, settings: PhoneSettings, progress: Progress
+    ) -> None:
+        self._called("install")
+        certificate = load_certificate(credential.certificate)
+        key = self.slot.pending_key or self.slot.active_key
+        assert key is not None
+        assert key_digest(certificate.public_key()) == key.sha256
+        self.certificate, self.settings = credential.certificate, settings
+        self.slot = SlotState(0, key, thumbprint(certificate))
+
+    def read(self, kind: ObjectKind, slot: int) -> bytes:
+        self._called("read")
+        return self.certificate
+
+    def add_root(self, certificate: bytes) -> None:
+        self._called("add_root")
+        self.roots |= {thumbprint(load_certificate(certificate))}
+
+    def prove(self, slot: int, nonce: bytes) -> bytes:
+        self._called("prove")
+        assert self.slot.active_key is not None
+        key = self.keys[self.slot.active_key.sha256]
+        return key.sign(POSSESSION_PREFIX + nonce, padding.PKCS1v15(), hashes.SHA256())
+
+    def sign(self, slot: int, block: bytes) -> bytes:
+        raise NotImplementedError
+
+    def set_clock(self, now: datetime) -> None:
+        self._called("set_clock")
+        self.clock = now
+
+    def erase(self, slot: int) -> None:
+        self.slot = SlotState(0)
+
+    def identify(self, *, on: bool) -> None:
+        self._called("identify")
+
+    def close(self) -> None:
+        self._called("close")

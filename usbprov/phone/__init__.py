@@ -1,0 +1,1 @@
+"""The phone contract, the driver registry and the selection of a phone."""
