@@ -1,0 +1,107 @@
+"""Key generation in the phone, waited for (PROTOCOL.md 4.1 and 4.2)."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from usbprov.errors import KeyGenerationFailed, ProtocolViolation
+from usbprov.phone.contract import Progress
+from usbprov_drivers.smp.messages import (
+    JOB,
+    KEYGEN,
+    JobRequest,
+    JobResponse,
+    JobState,
+    KeygenRequest,
+    KeygenResponse,
+    Rc,
+)
+from usbprov_drivers.smp.refusals import reason
+from usbprov_drivers.smp.session import Refusal, Session
+
+TIME_LIMIT = 15 * 60.0
+"""Seconds that a phone may take for a key."""
+
+_FIRST_PAUSE, _LONGEST_PAUSE, _GROWTH = 0.05, 1.0, 1.5
+
+
+@dataclass(frozen=True)
+class KeyMaker:
+    """Has one phone make one key.
+
+    Attributes:
+        session: With the phone.
+        progress: Told the percentage when it changes.
+        sleep: Pauses for a number of seconds.
+        clock: Monotonic seconds.
+        limit: Seconds for everything.
+    """
+
+    session: Session
+    progress: Progress
+    sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.monotonic
+    limit: float = TIME_LIMIT
+
+    def make(self, request: KeygenRequest) -> bytes:
+        """Return the digest of the pending key that ``request`` asks for, made now or before.
+
+        Raises:
+            Refusal: The phone refuses to begin.
+            KeyGenerationFailed: The phone says so, restarts, or does not end in time.
+        """
+        pauses = self._pauses()
+        answer = self._begin(request, pauses)
+        if answer.key is not None:
+            self.progress(100)
+            return answer.key
+        return self._wait(answer.job, request.nonce, pauses)
+
+    def _begin(self, request: KeygenRequest, pauses: Iterator[None]) -> KeygenResponse:
+        """Send KEYGEN, after another job's end if there is one."""
+        while True:
+            try:
+                return self.session.call(KEYGEN, request)
+            except Refusal as refusal:
+                if refusal.rc != Rc.BUSY:
+                    raise
+            next(pauses)
+
+    def _wait(self, job: int, nonce: bytes, pauses: Iterator[None]) -> bytes:
+        shown = -1
+        while True:
+            state = self._ask(job, nonce)
+            if state.pct != shown:
+                shown = state.pct
+                self.progress(shown)
+            if state.state is JobState.DONE:
+                return self._key_of(state)
+            if state.state is JobState.FAILED:
+                raise self._failed(reason(state.error or Rc.KEYGEN_FAILED))
+            next(pauses)
+
+    def _ask(self, job: int, nonce: bytes) -> JobResponse:
+        try:
+            state = self.session.call(JOB, JobRequest(job))
+        except Refusal as refusal:
+            raise self._failed(reason(refusal.rc)) from None
+        if state.nonce != nonce:
+            raise self._failed(reason(Rc.NO_SUCH_JOB))
+        return state
+
+    def _key_of(self, state: JobResponse) -> bytes:
+        if state.key is None:
+            raise ProtocolViolation(self.session.link.name, "JOB: done without a key")
+        return state.key
+
+    def _pauses(self) -> Iterator[None]:
+        """Pause at each step, longer and longer; raise when the time is over."""
+        deadline, pause = self.clock() + self.limit, _FIRST_PAUSE
+        while self.clock() < deadline:
+            self.sleep(pause)
+            pause = min(pause * _GROWTH, _LONGEST_PAUSE)
+            yield
+        raise self._failed(f"it was not done within {self.limit:g} s")
+
+    def _failed(self, why: str) -> KeyGenerationFailed:
+        return KeyGenerationFailed(self.session.link.name, why)
