@@ -1,0 +1,171 @@
+"""WS-Trust ``RST/Issue``: the request for a Web ticket, and the reading of its answer.
+
+[MS-OCAUTHWS] 3.2.4.1, WS-Trust 1.3 4; ``protocol.md`` 4.1 to 4.4.
+"""
+
+import re
+from base64 import b64decode, b64encode
+from binascii import Error as Base64Error
+from datetime import UTC, datetime
+from xml.sax.saxutils import escape
+
+from lxml import etree
+
+from usbprov.errors import AnswerInvalid, UsageError
+from usbprov.phone.endpoint import Endpoint
+from usbprov.webservices.names import (
+    PASSWORD_TEXT,
+    REQUEST_ISSUE,
+    SAML_TOKEN,
+    SYMMETRIC_KEY,
+    WSSE,
+    WSU,
+)
+from usbprov.webservices.proof import p_sha1, timestamp
+from usbprov.webservices.rawcut import inner_bytes, outer_bytes
+from usbprov.webservices.ticket import PinCredential, Ticket
+from usbprov.webservices.xmlsafe import (
+    XmlDocument,
+    descendants,
+    find_path,
+    parse,
+    text_of,
+)
+
+_LEAST_ENTROPY = 16
+_ASSERTION_ID = re.compile(r"[A-Za-z_][\w.-]{0,127}", re.ASCII)
+_SIP_URI = re.compile(
+    r"sip:[\w.!%*+'~&=$,;?/-]{1,64}@[A-Za-z0-9.-]{1,253}", re.ASCII | re.IGNORECASE
+)
+
+
+class PinAdapter:
+    """How a PIN goes over the wire: the one place to correct when the true form is known.
+
+    LAB CHOICE (``protocol.md`` 4.2 b, 11.3): no public document tells the form that real servers
+    take. Here it is a WSS ``UsernameToken`` with extension and PIN as plain text, within TLS.
+    """
+
+    def security(self, credential: PinCredential) -> "etree._Element":
+        """Build the ``wsse:Security`` header.
+
+        Raises:
+            UsageError: Extension or PIN has characters that XML cannot carry.
+        """
+        try:
+            return self._header(credential)
+        except ValueError:
+            pass
+        raise UsageError("extension and PIN must be plain text without control characters")
+
+    def _header(self, credential: PinCredential) -> "etree._Element":
+        header = etree.Element(f"{{{WSSE}}}Security", nsmap={"wsse": WSSE})
+        token = etree.SubElement(header, f"{{{WSSE}}}UsernameToken")
+        etree.SubElement(token, f"{{{WSSE}}}Username").text = credential.extension
+        password = etree.SubElement(token, f"{{{WSSE}}}Password", Type=PASSWORD_TEXT)
+        password.text = credential.pin
+        return header
+
+
+def issue_fields(audience: str, endpoint: Endpoint, entropy: bytes) -> dict[str, object]:
+    """Return the content of ``wst:RequestSecurityToken``.
+
+    Args:
+        audience: URL of the port that will take the ticket.
+        endpoint: The phone for which it is.
+        entropy: The client's share of the proof key.
+    """
+    return {
+        "Context": str(endpoint.instance),
+        "TokenType": SAML_TOKEN,
+        "RequestType": REQUEST_ISSUE,
+        "AppliesTo": {"EndpointReference": {"Address": audience}},
+        "Entropy": {"BinarySecret": b64encode(entropy).decode("ascii")},
+        "KeyType": SYMMETRIC_KEY,
+    }
+
+
+def read_ticket(document: XmlDocument, endpoint: Endpoint, entropy: bytes) -> Ticket:
+    """Read the answer to a request for a ticket.
+
+    Raises:
+        AnswerInvalid: It lacks something, or has something twice that must be unique, or is the
+            answer for another request.
+    """
+    server = document.server
+    response = _only(document.root, "RequestSecurityTokenResponse", server)
+    context = response.get("Context", str(endpoint.instance))
+    if context.lower() != str(endpoint.instance):
+        raise AnswerInvalid(server, "it is a ticket for another request")
+    assertion = _only(_only(response, "RequestedSecurityToken", server), "Assertion", server)
+    lifetime = _only(response, "Lifetime", server)
+    return Ticket(
+        sip_uri=_sip_uri(assertion, server),
+        expires=_time(text_of(find_path(lifetime, "Expires")), server),
+        assertion_id=_assertion_id(assertion, server),
+        assertion=outer_bytes(document, assertion),
+        key=p_sha1(entropy, _server_entropy(response, server)),
+        lifetime=_lifetime(document, lifetime),
+    )
+
+
+def _only(within: "etree._Element", name: str, server: str) -> "etree._Element":
+    found = [e for e in descendants(within, name) if e is not within]
+    if len(found) != 1:
+        raise AnswerInvalid(server, f"it has {len(found)} {name} instead of one")
+    return found[0]
+
+
+def _sip_uri(assertion: "etree._Element", server: str) -> str:
+    names = {text_of(found) for found in descendants(assertion, "NameIdentifier")}
+    if len(names) != 1:
+        raise AnswerInvalid(server, f"its ticket names {len(names)} users")
+    name = names.pop()
+    if not _SIP_URI.fullmatch(name):
+        raise AnswerInvalid(server, "its ticket does not name a SIP address")
+    return f"sip:{name.partition(':')[2]}"
+
+
+def _assertion_id(assertion: "etree._Element", server: str) -> str:
+    identifier = assertion.get("AssertionID", "")
+    if not _ASSERTION_ID.fullmatch(identifier):
+        raise AnswerInvalid(server, "its ticket has no usable AssertionID")
+    return identifier
+
+
+def _server_entropy(response: "etree._Element", server: str) -> bytes:
+    secret = find_path(response, "Entropy", "BinarySecret")
+    if secret is None:
+        secret = next(descendants(response, "BinarySecret"), None)
+    try:
+        entropy = b64decode("".join(text_of(secret).split()), validate=True)
+    except (Base64Error, ValueError):
+        entropy = b""
+    if len(entropy) < _LEAST_ENTROPY:
+        raise AnswerInvalid(server, "it has no usable key material")
+    return entropy
+
+
+def _time(text: str, server: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise AnswerInvalid(server, "it does not say when its ticket expires") from None
+
+
+def _lifetime(document: XmlDocument, lifetime: "etree._Element") -> bytes:
+    """Return Created and Expires as their bytes, or written anew where those cannot stand alone.
+
+    The server compares the times, or the canonical form, with what it signed; a prefix that is
+    declared further up would be lost in the timestamp.
+    """
+    raw = inner_bytes(document, lifetime)
+    try:
+        stamp = parse(timestamp(raw), document.server).root
+    except AnswerInvalid:
+        stamp = None
+    if stamp is not None and all(etree.QName(child).namespace == WSU for child in stamp):
+        return raw
+    texts = {n: escape(text_of(find_path(lifetime, n))) for n in ("Created", "Expires")}
+    return "".join(f'<{n} xmlns="{WSU}">{text}</{n}>' for n, text in texts.items()).encode()
