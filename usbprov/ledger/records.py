@@ -1,0 +1,105 @@
+"""What the ledger gives back: typed records, without SQL."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class JobState(StrEnum):
+    """Where a job stands."""
+
+    OPEN = "open"
+    """Begun and not at its end; a repeat goes on with it."""
+    DONE = "done"
+    STUCK = "stuck"
+    """Ended by a final error after its key was made; a repeat tries again with that key, and
+    ``--replace`` gives it up."""
+    FAILED = "failed"
+    """Ended before anything was written to the phone; nothing is left to go on with."""
+    SUPERSEDED = "superseded"
+    """Left open or stuck, then replaced by a newer job for the same phone."""
+
+
+class StepState(StrEnum):
+    """Where one attempt at a step stands."""
+
+    BEGUN = "begun"
+    DONE = "done"
+    SKIPPED = "skipped"
+    """Found to be done already."""
+    FAILED = "failed"
+
+
+class ArtifactKind(StrEnum):
+    """What a job keeps; public things only, never a key, PIN or ticket."""
+
+    REQUEST = "request"
+    CERTIFICATE = "certificate"
+
+
+@dataclass(frozen=True)
+class NewJob:
+    """What is known when a job begins.
+
+    Attributes:
+        phone_serial: Serial number, as read over the phone's protocol.
+        phone_mac: MAC address, lower-case hex with colons.
+        phone_model: Vendor and model.
+        port_path: Where the phone was when the job began.
+        slot: The credential slot.
+        user: SIP URI, or None until the ticket names it.
+        extension: As given, or None.
+        web_services_url: URL of the certificate provisioning service.
+        registrar: ``host[:port]``, or None.
+        key_source: Who makes the key: ``phone``, ``existing`` or ``host``.
+        nonce: 16 bytes by which the phone's key is recognised as this job's.
+    """
+
+    phone_serial: str
+    phone_mac: str
+    phone_model: str
+    port_path: str
+    slot: int
+    user: str | None
+    extension: str | None
+    web_services_url: str
+    registrar: str | None
+    key_source: str
+    nonce: bytes
+
+
+@dataclass(frozen=True)
+class JobRecord(NewJob):
+    """A job as the ledger has it."""
+
+    id: int
+    state: JobState
+    created: datetime
+    updated: datetime
+    error_code: str | None
+    error: str | None
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """One attempt at one step; ``ms`` is its duration, None while it is under way."""
+
+    id: int
+    job: int
+    name: str
+    state: StepState
+    begun: datetime
+    ms: int | None
+    learnt: str | None
+    error_code: str | None
+
+
+@dataclass(frozen=True)
+class ArtifactRecord:
+    """A request or certificate (DER) that belongs to a job."""
+
+    job: int
+    kind: ArtifactKind
+    kept: datetime
+    sha256: str
+    data: bytes
