@@ -1,0 +1,1 @@
+"""The job: its steps, the plan, and going on after an interruption."""

@@ -1,0 +1,58 @@
+"""What a job tells while it runs: one stream for the terminal, the log, and later the boards."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class StepName(StrEnum):
+    """The steps' names: the same words in the program, the ledger and the documents."""
+
+    IDENTIFY = "identify"
+    PLAN = "plan"
+    TICKET = "ticket"
+    CLOCK = "clock"
+    TRUST = "trust"
+    KEY = "key"
+    REQUEST = "request"
+    PUBLISH = "publish"
+    CHECK = "check"
+    INSTALL = "install"
+    PROVE = "prove"
+
+
+class Mark(StrEnum):
+    """How a step ended."""
+
+    DONE = "done"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class StepBegun:
+    """A step has begun."""
+
+    step: StepName
+
+
+@dataclass(frozen=True)
+class StepProgress:
+    """A lasting step has come to ``percent``, 0 to 100."""
+
+    step: StepName
+    percent: int
+
+
+@dataclass(frozen=True)
+class StepEnded:
+    """A step has ended after ``ms`` milliseconds; ``learnt`` says what is known now, in words."""
+
+    step: StepName
+    mark: Mark
+    ms: int
+    learnt: str
+
+
+Event = StepBegun | StepProgress | StepEnded
+Listener = Callable[[Event], None]

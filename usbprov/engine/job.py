@@ -1,0 +1,107 @@
+"""A job under way: the order, the phone, and what is known so far."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from usbprov.engine.order import KeySource, Order
+from usbprov.ledger.ledger import Ledger
+from usbprov.ledger.records import JobRecord
+from usbprov.phone.contract import Phone, PhoneInfo, Progress, SlotState
+from usbprov.phone.endpoint import Endpoint, endpoint_of
+
+if TYPE_CHECKING:
+    from usbprov.webservices.ticket import PinCredential, Ticket
+
+T = TypeVar("T")
+
+
+class Services(Protocol):
+    """What a job needs of the Web Services; ``usbprov.webservices.client`` fulfils it."""
+
+    def ticket(self, credential: "PinCredential", endpoint: Endpoint, user: str | None) -> "Ticket":
+        """Obtain a Web ticket; a refused credential is never tried again."""
+        ...
+
+    def publish(self, ticket: "Ticket", request: bytes, endpoint: Endpoint) -> bytes:
+        """Have a request (DER) certified and published; returns the certificate (DER)."""
+        ...
+
+    def presented_chain(self) -> list[bytes]:
+        """Return the certificates (DER) that the server presents over TLS, its own first."""
+        ...
+
+    def trusted_roots(self) -> list[bytes]:
+        """Return the certificates (DER) that this computer takes as trust anchors."""
+        ...
+
+
+@dataclass
+class Proof:
+    """What was shown of the result; None means that it was not tried."""
+
+    read_back: bool | None = None
+    possession: bool | None = None
+    sign_in: bool | None = None
+
+
+@dataclass
+class Job:
+    """One phone's way through the steps. The steps fill it in, in their order.
+
+    Attributes:
+        connect: Gives the Web Services, connecting on first use; a job that needs no server
+            never calls it.
+        pin: Gives the PIN, asking for it on first use.
+        record: The job in the ledger, None until it is opened there.
+        key_source: The order's, or what the plan chose.
+        key_sha256: Digest of the public key that is certified.
+    """
+
+    order: Order
+    phone: Phone
+    ledger: Ledger
+    connect: Callable[[], Services]
+    pin: Callable[[], str]
+    progress: Progress = lambda _percent: None
+    record: JobRecord | None = None
+    info: PhoneInfo | None = None
+    key_source: KeySource | None = None
+    user: str | None = None
+    ticket: "Ticket | None" = None
+    key_sha256: str | None = None
+    request: bytes | None = None
+    certificate: bytes | None = None
+    proof: Proof = field(default_factory=Proof)
+
+    @property
+    def slot(self) -> SlotState:
+        """The state of the order's slot, as last read."""
+        return known(self.info).slots[self.order.slot]
+
+    @property
+    def nonce(self) -> bytes:
+        """The 16 bytes by which the phone's key is recognised as this job's."""
+        return known(self.record).nonce
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """The phone's identity towards the servers."""
+        return endpoint_of(known(self.info).mac)
+
+    @property
+    def phone_name(self) -> str:
+        """How the phone is called in messages."""
+        return self.phone.facts.name
+
+
+def known(value: T | None) -> T:
+    """Return a fact that an earlier step has established.
+
+    Raises:
+        RuntimeError: It has not: the steps are in a wrong order, which is a bug.
+    """
+    if value is None:
+        msg = "a step ran before the step that it needs"
+        raise RuntimeError(msg)
+    return value

@@ -1,0 +1,115 @@
+"""The plan: what will be done to this phone, decided before anything is touched."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from usbprov.engine.events import StepName
+from usbprov.engine.job import Job, known
+from usbprov.engine.order import KeySource
+from usbprov.engine.steps.publish import LEAST_LEFT
+from usbprov.engine.steps.table import STEPS
+from usbprov.errors import SlotOccupied, Unsupported
+from usbprov.ledger.records import ArtifactKind, JobRecord, JobState, NewJob
+from usbprov.phone.contract import NONCE_SIZE, Capability
+from usbprov.pki.certificates import load_certificate, thumbprint
+
+_NEEDED = {
+    KeySource.PHONE: Capability.GENERATE_KEY,
+    KeySource.HOST: Capability.IMPORT_KEY,
+    KeySource.EXISTING: None,
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done.
+
+    Attributes:
+        new: What the ledger will be told if a new job is opened.
+        resumes: The unfinished job that is gone on with, or None.
+        done: The finished job that leaves nothing to do, or None.
+        lines: The steps and what each will do, for people.
+    """
+
+    new: NewJob
+    resumes: JobRecord | None
+    done: JobRecord | None
+    lines: tuple[tuple[StepName, str], ...]
+
+
+def make_plan(job: Job) -> Plan:
+    """Decide who makes the key, and whether there is a job to go on with, or nothing to do.
+
+    Raises:
+        SlotOccupied: The slot holds something that may not be replaced.
+        Unsupported: The phone cannot do what the order says.
+    """
+    job.key_source = _key_source(job)
+    new = _new_job(job)
+    done = None if job.order.replace else _finished(job, new)
+    resumes = None if done else _unfinished(job, new)
+    if done is None and resumes is None and not job.order.replace:
+        _refuse_occupied(job)
+    lines = () if done else tuple((step.name, step.intent(job)) for step in STEPS)
+    return Plan(new, resumes, done, lines)
+
+
+def _key_source(job: Job) -> KeySource:
+    info, order = known(job.info), job.order
+    if order.slot >= len(info.slots):
+        raise Unsupported(job.phone_name, f"it has no slot {order.slot}")
+    can_make = Capability.GENERATE_KEY in info.capabilities
+    source = order.key or (KeySource.PHONE if can_make else KeySource.HOST)
+    needed = _NEEDED[source]
+    if needed is not None and needed not in info.capabilities:
+        raise Unsupported(job.phone_name, f"--key {source} ({needed.value})")
+    if source is not KeySource.EXISTING and order.bits not in info.rsa_bits:
+        raise Unsupported(job.phone_name, f"RSA keys of {order.bits} bits")
+    return source
+
+
+def _new_job(job: Job) -> NewJob:
+    info, order = known(job.info), job.order
+    return NewJob(
+        phone_serial=info.serial,
+        phone_mac=info.mac,
+        phone_model=f"{info.vendor} {info.model}",
+        port_path=job.phone.facts.port_path,
+        slot=order.slot,
+        user=order.user,
+        extension=order.extension,
+        web_services_url=order.web_services_url,
+        registrar=order.registrar,
+        key_source=known(job.key_source),
+        nonce=secrets.token_bytes(NONCE_SIZE),
+    )
+
+
+def _finished(job: Job, new: NewJob) -> JobRecord | None:
+    """Find a finished job whose certificate the phone uses, and which is good for a while."""
+    record = job.ledger.latest(new, JobState.DONE)
+    kept = record and job.ledger.artifact(record.id, ArtifactKind.CERTIFICATE)
+    if not kept:
+        return None
+    certificate = load_certificate(kept)
+    in_use = job.slot.active_certificate == thumbprint(certificate)
+    left = certificate.not_valid_after_utc - datetime.now(UTC)
+    return record if in_use and left > LEAST_LEFT else None
+
+
+def _unfinished(job: Job, new: NewJob) -> JobRecord | None:
+    """Find the job to go on with; with ``--replace`` one that a final error stopped is given up."""
+    stuck = () if job.order.replace else (JobState.STUCK,)
+    return job.ledger.latest(new, JobState.OPEN, *stuck)
+
+
+def _refuse_occupied(job: Job) -> None:
+    slot, settings = job.slot, known(job.info).settings
+    if slot.active_certificate is not None:
+        owner = f" of {settings.sip_uri}" if settings else ""
+        raise SlotOccupied(job.phone_name, slot.number, f"a certificate{owner}")
+    if job.key_source is KeySource.EXISTING:
+        return
+    if slot.active_key or slot.pending_key:
+        raise SlotOccupied(job.phone_name, slot.number, "a key that no certificate was made for")

@@ -1,0 +1,181 @@
+"""The runner: takes a job through its steps, with the ledger written before and after each."""
+
+import logging
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import NoReturn
+
+from usbprov.engine.events import Listener, Mark, StepBegun, StepEnded, StepName, StepProgress
+from usbprov.engine.job import Job, known
+from usbprov.engine.plan import Plan, make_plan
+from usbprov.engine.result import Outcome, Result, StepReport
+from usbprov.engine.steps.contract import Step
+from usbprov.engine.steps.prove import ProveStep
+from usbprov.engine.steps.table import STEPS
+from usbprov.errors import Interrupted, LedgerError, UsbError, UsbprovError
+from usbprov.ledger.records import ArtifactKind, JobState, StepState
+from usbprov.pki.certificates import load_certificate, summarise
+
+logger = logging.getLogger(__name__)
+
+
+class Runner:
+    """Runs one job and remembers its steps; ``result`` may be asked for at any time."""
+
+    def __init__(self, job: Job, listener: Listener) -> None:
+        self._job = job
+        self._listener = listener
+        self._reports: list[StepReport] = []
+        self._plan: Plan | None = None
+        self._outcome = Outcome.FAILED
+        self._key_begun = False
+
+    def run(self, *, dry_run: bool = False) -> Result:
+        """Take the job to its end.
+
+        Raises:
+            Interrupted: The phone went or the user stopped it, and a repeat will go on.
+            UsbprovError: A step failed; ``result`` then has the steps so far.
+        """
+        job = self._job
+        self._look(StepName.IDENTIFY, self._identify)
+        self._look(StepName.PLAN, self._make_plan)
+        plan = known(self._plan)
+        if dry_run:
+            self._outcome = Outcome.PLANNED
+        elif plan.done:
+            self._confirm(plan)
+        else:
+            self._open(plan)
+            for step in STEPS:
+                self._take(step)
+            job.ledger.finish(known(job.record).id, JobState.DONE)
+            self._outcome = Outcome.PROVISIONED
+        return self.result()
+
+    def result(self, error: UsbprovError | None = None) -> Result:
+        """Say what the run has come to so far."""
+        job = self._job
+        certificate = summarise(load_certificate(job.certificate)) if job.certificate else None
+        return Result(
+            outcome=Outcome.FAILED if error else self._outcome,
+            facts=job.phone.facts,
+            info=job.info,
+            job=job.record.id if job.record else None,
+            user=job.user,
+            key_source=job.key_source,
+            certificate=certificate,
+            steps=tuple(self._reports),
+            proof=job.proof,
+            plan=self._plan,
+            error=error,
+        )
+
+    # --- before the ledger knows of the job
+
+    def _identify(self) -> str:
+        self._job.info = info = self._job.phone.info()
+        return f"{info.vendor} {info.model}, firmware {info.firmware}, MAC {info.mac}"
+
+    def _make_plan(self) -> str:
+        self._plan = plan = make_plan(self._job)
+        if plan.done:
+            return f"nothing to do: provisioned by job {plan.done.id}"
+        if plan.resumes:
+            return f"goes on with job {plan.resumes.id}"
+        return f"key: {self._job.key_source}, slot {self._job.order.slot}"
+
+    def _look(self, name: StepName, look: Callable[[], str]) -> None:
+        """Do a step that reads only and comes before there is a job in the ledger."""
+        self._listener(StepBegun(name))
+        started = time.monotonic()
+        try:
+            learnt = look()
+        except UsbprovError as error:
+            self._ended(name, Mark.FAILED, started, str(error))
+            raise
+        self._ended(name, Mark.DONE, started, learnt)
+
+    def _confirm(self, plan: Plan) -> None:
+        """Show again that the finished job holds; asks the server nothing, records nothing."""
+        job, record = self._job, known(plan.done)
+        job.record, job.user = record, record.user
+        job.certificate = job.ledger.artifact(record.id, ArtifactKind.CERTIFICATE)
+        self._look(StepName.PROVE, lambda: ProveStep().run(job))
+        self._outcome = Outcome.ALREADY
+
+    def _open(self, plan: Plan) -> None:
+        job = self._job
+        job.record = plan.resumes or job.ledger.open_job(plan.new)
+        job.user = job.record.user
+        for report in self._reports:
+            state = StepState(report.mark.value)
+            job.ledger.note_step(job.record.id, report.name, state, report.ms, report.learnt)
+
+    # --- the steps proper
+
+    def _take(self, step: Step) -> None:
+        """Do one step, unless it is found done, and record it before and after."""
+        job, started = self._job, time.monotonic()
+        self._listener(StepBegun(step.name))
+        job.progress = lambda percent: self._listener(StepProgress(step.name, percent))
+        try:
+            reason = step.already(job)
+            if reason is None:
+                self._run(step, started)
+            else:
+                ms = self._ended(step.name, Mark.SKIPPED, started, reason)
+                job.ledger.note_step(known(job.record).id, step.name, StepState.SKIPPED, ms, reason)
+        except (UsbprovError, KeyboardInterrupt) as error:
+            self._stop(step.name, started, error)
+        self._key_begun |= step.name is StepName.KEY
+
+    def _run(self, step: Step, started: float) -> None:
+        ledger, job = self._job.ledger, known(self._job.record).id
+        attempt = ledger.begin_step(job, step.name)
+        self._key_begun |= step.name is StepName.KEY
+        try:
+            learnt = step.run(self._job)
+        except (UsbprovError, KeyboardInterrupt) as error:
+            code = error.code if isinstance(error, UsbprovError) else Interrupted.code
+            with suppress(LedgerError):  # the first error is the one to tell
+                ledger.end_step(attempt, StepState.FAILED, _ms(started), code=code)
+            raise
+        ms = self._ended(step.name, Mark.DONE, started, learnt)
+        ledger.end_step(attempt, StepState.DONE, ms, learnt)
+
+    def _stop(
+        self, name: StepName, started: float, error: UsbprovError | KeyboardInterrupt
+    ) -> NoReturn:
+        """Record where the job stands, and say what stopped it and whether it can go on."""
+        told = self._told(name, error)
+        self._ended(name, Mark.FAILED, started, str(told))
+        with suppress(LedgerError):
+            self._job.ledger.finish(known(self._job.record).id, self._state(told), told)
+        raise told from None
+
+    def _told(self, name: StepName, error: UsbprovError | KeyboardInterrupt) -> UsbprovError:
+        job = str(known(self._job.record).id)
+        if isinstance(error, KeyboardInterrupt):
+            return Interrupted(job, name, "stopped by the user")
+        if self._key_begun and isinstance(error, UsbError):
+            return Interrupted(job, name, str(error))
+        return error
+
+    def _state(self, error: UsbprovError) -> JobState:
+        """Nothing is left to go on with before a key was begun."""
+        if not self._key_begun and not isinstance(error, Interrupted):
+            return JobState.FAILED
+        return JobState.OPEN if error.retryable else JobState.STUCK
+
+    def _ended(self, name: StepName, mark: Mark, started: float, learnt: str) -> int:
+        ms = _ms(started)
+        logger.info("step %s %s after %d ms: %s", name, mark, ms, learnt)
+        self._reports.append(StepReport(name, mark, ms, learnt))
+        self._listener(StepEnded(name, mark, ms, learnt))
+        return ms
+
+
+def _ms(started: float) -> int:
+    return round((time.monotonic() - started) * 1000)

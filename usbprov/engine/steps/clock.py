@@ -1,0 +1,46 @@
+"""Clock: set the phone's UTC clock, since a wrong clock refuses every certificate."""
+
+from datetime import UTC, datetime, timedelta
+from typing import ClassVar
+
+from usbprov.engine.events import StepName
+from usbprov.engine.job import Job, known
+from usbprov.phone.contract import Capability
+
+TOLERANCE = timedelta(seconds=30)
+"""How far the phone's clock may be off; certificates and tickets are minutes apart."""
+
+
+class ClockStep:
+    """Idempotent: it is set to now, whenever it is set."""
+
+    name: ClassVar = StepName.CLOCK
+    needs: ClassVar = frozenset({"info"})
+    yields: ClassVar = frozenset[str]()
+
+    def already(self, job: Job) -> str | None:
+        """A clock that is right is left alone; so is one that cannot be set."""
+        info = known(job.info)
+        if info.clock is None or Capability.SET_CLOCK not in info.capabilities:
+            return "the phone has no clock that can be set"
+        return "the clock is right" if abs(_behind(info.clock)) <= TOLERANCE else None
+
+    def intent(self, job: Job) -> str:
+        """Say how far it is off."""
+        return f"set the clock, which is {_words(_behind(known(known(job.info).clock)))}"
+
+    def run(self, job: Job) -> str:
+        """Set it to this computer's time."""
+        behind = _behind(known(known(job.info).clock))
+        job.phone.set_clock(datetime.now(UTC))
+        return f"set; it was {_words(behind)}"
+
+
+def _behind(clock: datetime) -> timedelta:
+    return datetime.now(UTC) - clock
+
+
+def _words(behind: timedelta) -> str:
+    amount = abs(behind)
+    size = f"{amount.days} days" if amount.days else f"{amount.seconds} s"
+    return f"{size} {'behind' if behind > timedelta(0) else 'ahead'}"
