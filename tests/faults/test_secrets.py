@@ -1,0 +1,85 @@
+"""No PIN, ticket or key in debug logs, ledger, output, argv, environment, or state of others."""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+from processes import Station, station, wait_for
+
+from usbprov.pki.keys import from_pkcs8
+from usbprov_drivers.smp.state import State
+from usbprov_drivers.smp.store import Store
+
+PIN = "90210673"
+USERS = f"""
+[[users]]
+sip_uri = "sip:alice@contoso.test"
+extension = "1001"
+pin = "{PIN}"
+password = "Canary-Passw0rd"
+"""
+
+
+def processes_of(pid: int) -> Iterable[bytes]:
+    for name in ("cmdline", "environ"):
+        try:
+            yield Path(f"/proc/{pid}/{name}").read_bytes()
+        except OSError:  # it has ended meanwhile
+            continue
+
+
+@pytest.mark.parametrize("personality", ["keygen-seconds=0.5", "no-keygen"])
+def test_a_whole_job_at_debug_level_tells_nothing(tmp_path: Path, personality: str) -> None:
+    users, log = tmp_path / "users.toml", tmp_path / "debug.log"
+    users.write_text(USERS)
+    with station(tmp_path, options=["--users", str(users), "--personality", personality]) as lab:
+        with lab.provisioning(log=log) as process:
+            wait_for(lambda: log.exists() and "ticket done" in log.read_text(), "the ticket")
+            seen = list(processes_of(process.pid))
+            out, err = process.communicate(timeout=60)
+        assert process.returncode == 0, err
+        texts = [*seen, out.encode(), err.encode(), log.read_bytes()]
+        texts += [lab.run("ledger", "show", "1").out.encode()]
+        texts += [lab.run("ledger", "show", "1", "--json").out.encode()]
+        texts += [lab.run("info", "--json").out.encode()]
+        texts += [file.read_bytes() for file in lab.ledger.parent.rglob("*") if file.is_file()]
+        assert len(log.read_text().splitlines()) > 20, "the log is really at debug level"
+        for secret in [PIN.encode(), *ticket_marks(), *key_bytes(lab)]:
+            assert all(secret not in text for text in texts), secret
+
+
+def ticket_marks() -> list[bytes]:
+    """What every ticket has: its assertion, and the names of the elements around its secrets."""
+    return [b"SamlSecurityToken-", b"<saml:", b"BinarySecret", b"UsernameToken", b"CipherValue"]
+
+
+def key_bytes(lab: Station) -> list[bytes]:
+    """The primes and exponent of the phone's private key: raw, in hex, and in decimal."""
+    numbers = private_numbers(lab)
+    raw = [n.to_bytes((n.bit_length() + 7) // 8, "big") for n in numbers]
+    hexed = [f"{n:x}".encode() for n in numbers]
+    return [*raw, *hexed, *(h.upper() for h in hexed), *(str(n).encode() for n in numbers)]
+
+
+def private_numbers(lab: Station) -> list[int]:
+    (file,) = (lab.folder / "lab" / "phones").glob("*.state")
+    key = Store(file, State).state.slots[0].key
+    assert key is not None
+    numbers = from_pkcs8(key.pkcs8).private_numbers()
+    assert numbers.p.to_bytes(128, "big") in file.read_bytes(), "the search would find it"
+    return [numbers.p, numbers.q, numbers.d]
+
+
+def test_a_bug_in_the_middle_shows_no_secret(tmp_path: Path) -> None:
+    """Even a crash at the worst moment prints no traceback, and logs none of the locals."""
+    log = tmp_path / "debug.log"
+    with station(tmp_path) as lab:
+        typed = f"{PIN}\n"
+        command = lab.provision_arguments("--json")
+        command[command.index("--ca-file") + 1] = str(lab.folder)
+        ended = lab.run("--log-file", str(log), *command, typed=typed)
+        assert ended.code != 0
+        texts = ended.out + ended.err + (log.read_text() if log.exists() else "")
+        assert PIN not in texts
+        assert not re.search(r"Traceback", ended.err)

@@ -1,0 +1,194 @@
+"""The command line without phones or servers: settings, secrets, errors, exit codes."""
+
+import io
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from usbprov.cli.main import COMMANDS, run
+from usbprov.cli.secret import pin_source
+from usbprov.errors import ExitCode, UsageError
+
+
+@pytest.fixture(autouse=True)
+def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "HOME"):
+        monkeypatch.setenv(name, str(tmp_path))
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[int, int]]:
+    ends = os.pipe()
+    yield ends
+    for end in ends:
+        try:
+            os.close(end)
+        except OSError:
+            continue
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_its_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([command, "--help"]) == ExitCode.DONE
+    assert capsys.readouterr().out.startswith("Usage: usbprov " + command)
+
+
+def test_did_you_mean(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["provison"]) == ExitCode.USAGE
+    assert "Did you mean 'provision'?" in capsys.readouterr().err
+
+
+def test_an_option_that_does_not_exist(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["list", "--jason"]) == ExitCode.USAGE
+    assert "--json" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("bus = [", "config.toml"),
+        ("bsu = ['kernel']", "unknown key 'bsu'"),
+        ("[ledger.list]\nlats = 3", "unknown key 'lats' in [ledger.list]"),
+        ("[ledger]\nfoo = 3", "unknown key 'foo' in [ledger]"),
+    ],
+)
+def test_settings_that_cannot_be_used(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, words: str
+) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(text)
+    assert run(["--config", str(file), "ledger", "list"]) == ExitCode.USAGE
+    error = capsys.readouterr().err
+    assert "CLI-02" in error
+    assert words in error
+
+
+def test_a_settings_file_that_is_not_there(tmp_path: Path) -> None:
+    assert run(["--config", str(tmp_path / "none"), "ledger", "list"]) == ExitCode.USAGE
+
+
+def test_settings_give_defaults(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "usbprov").mkdir()
+    (tmp_path / "usbprov" / "config.toml").write_text("bus = ['carrier-pigeon://loft']")
+    assert run(["list"]) == ExitCode.USAGE
+    assert "carrier-pigeon" in capsys.readouterr().err
+
+
+def test_the_environment_gives_defaults(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("USBPROV_LEDGER", str(tmp_path / "named.sqlite3"))
+    monkeypatch.setenv("USBPROV_LEDGER_LIST_AS_JSON", "1")
+    assert run(["ledger", "list"]) == ExitCode.DONE
+    assert json.loads(capsys.readouterr().out) == []
+    assert (tmp_path / "named.sqlite3").exists()
+
+
+def test_an_empty_ledger_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["ledger", "list"]) == ExitCode.DONE
+    assert "empty" in capsys.readouterr().out
+
+
+def test_an_error_is_told_with_cause_and_remedy(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["ledger", "show", "7"]) == ExitCode.USAGE
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "error LED-03: the ledger has no job 7" in told.err
+    assert "what to do:" in told.err
+    assert "docs/errors.md#led-03" in told.err
+
+
+def test_an_error_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["ledger", "show", "7", "--json"]) == ExitCode.USAGE
+    document = json.loads(capsys.readouterr().out)
+    assert document["outcome"] == "failed"
+    assert document["error"]["code"] == "LED-03"
+    assert document["error"]["facts"] == {"job": "7"}
+
+
+def test_a_damaged_ledger_is_no_traceback(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "ledger"
+    file.write_bytes(b"not a database at all " * 99)
+    assert run(["--ledger", str(file), "ledger", "list"]) == ExitCode.INTERNAL
+    told = capsys.readouterr().err
+    assert "LED-01" in told
+    assert "Traceback" not in told
+
+
+def test_a_bug_is_told_in_a_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def broken() -> None:
+        raise ZeroDivisionError("oops")
+
+    monkeypatch.setattr("usbprov.cli.commands.drivers.documents.show", lambda _: broken())
+    assert run(["drivers", "--json"]) == ExitCode.INTERNAL
+    told = capsys.readouterr().err
+    assert "internal error: ZeroDivisionError: oops" in told
+    assert "Traceback" not in told
+
+
+def test_ctrl_c_outside_a_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("usbprov.cli.commands.drivers.documents.show", interrupted)
+    assert run(["drivers", "--json"]) == ExitCode.INTERRUPTED
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["provision", "--extension", "1001"],
+        ["provision", "--web-services-url", "https://x/"],
+        ["provision", "--extension", "1", "--web-services-url", "https://x/", "--user", "alice"],
+        ["provision", "--extension", "1", "--web-services-url", "https://x/", "--user", "a b@c"],
+        ["provision", "--extension", "1", "--pin", "7205"],
+        ["provision", "--extension", "1", "--web-services-url", "x", "--pin-stdin", "--pin-fd=3"],
+        ["--bus", "usbip://", "list"],
+    ],
+)
+def test_bad_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(arguments) == ExitCode.USAGE
+    assert "7205" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("written", "pin"),
+    [(b"7205\n", "7205"), (b"7205", "7205"), (b"7205\r\nmore\n", "7205"), (b" 72\n", " 72")],
+)
+def test_a_pin_is_the_first_line(pipe: tuple[int, int], written: bytes, pin: str) -> None:
+    os.write(pipe[1], written)
+    os.close(pipe[1])
+    assert pin_source(stdin=False, descriptor=pipe[0], who="x")() == pin
+
+
+@pytest.mark.parametrize("written", [b"", b"\n", b"\xff\n"])
+def test_no_pin_to_be_had(pipe: tuple[int, int], written: bytes) -> None:
+    os.write(pipe[1], written)
+    os.close(pipe[1])
+    with pytest.raises(UsageError):
+        pin_source(stdin=False, descriptor=pipe[0], who="x")()
+
+
+def test_a_descriptor_that_is_not_open(pipe: tuple[int, int]) -> None:
+    os.close(pipe[0])
+    with pytest.raises(UsageError, match="--pin-fd"):
+        pin_source(stdin=False, descriptor=pipe[0], who="x")()
+
+
+def test_nothing_is_read_before_the_pin_is_needed(pipe: tuple[int, int]) -> None:
+    os.write(pipe[1], b"7205\n")
+    pin_source(stdin=False, descriptor=pipe[0], who="x")
+    assert os.read(pipe[0], 10) == b"7205\n"
+
+
+def test_no_prompt_without_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    with pytest.raises(UsageError, match="--pin-stdin"):
+        pin_source(stdin=False, descriptor=None, who="x")()

@@ -1,0 +1,57 @@
+"""What is shown when a job has ended: the panel that a technician reads before unplugging."""
+
+import sys
+
+import click
+
+from usbprov.cli.text import local, pairs, thumbprint
+from usbprov.engine.result import Outcome, Result
+
+_TITLES = {
+    Outcome.PROVISIONED: "provisioned",
+    Outcome.ALREADY: "already provisioned: nothing was changed",
+}
+
+_PROOF_WORDS = {True: "yes", False: "NO", None: "not tried"}
+
+
+def show_result(result: Result) -> None:
+    """Show the plan of a dry run, or the outcome of a job that came to its end."""
+    if result.outcome is Outcome.PLANNED:
+        click.echo(_plan(result))
+        return
+    _panel(f"{result.facts.name}: {_TITLES[result.outcome]}", _facts(result))
+
+
+def _plan(result: Result) -> str:
+    lines = result.plan.lines if result.plan else ()
+    if not lines:
+        return "Nothing would be done: the phone is provisioned already."
+    steps = pairs((name, intent) for name, intent in lines)
+    return f"{steps}\n\nDry run: nothing was written and no server was asked."
+
+
+def _facts(result: Result) -> str:
+    certificate, proof = result.certificate, result.proof
+    shown = [
+        ("user", result.user or ""),
+        ("thumbprint", thumbprint(certificate.sha1).upper() if certificate else ""),
+        ("SHA-256", certificate.sha256 if certificate else ""),
+        ("valid until", local(certificate.not_after) if certificate else ""),
+        ("read back", _PROOF_WORDS[proof.read_back]),
+        ("possession", _PROOF_WORDS[proof.possession]),
+        ("signed in", _PROOF_WORDS[proof.sign_in]),
+        ("job", str(result.job)),
+    ]
+    return pairs(shown) + "\n\nThe cable may be removed."
+
+
+def _panel(title: str, body: str) -> None:
+    if not sys.stdout.isatty():
+        click.echo(f"\n{title}\n{body}")
+        return
+    from rich.console import Console
+    from rich.panel import Panel
+    from rich.text import Text
+
+    Console().print(Panel(Text(body), title=Text(title), border_style="green", expand=False))

@@ -1,0 +1,167 @@
+"""``usbprov lab``: the other side, for trying, teaching and testing."""
+
+import signal
+import threading
+from pathlib import Path
+
+import click
+
+from usbprov.cli import documents
+from usbprov.cli.labs import personality_option, show_lab
+from usbprov.cli.lazy import CheckedGroup
+from usbprov.cli.options import json_option, lab_dir_option
+from usbprov.cli.text import pairs, table
+
+_PORT = click.IntRange(0, 65535)
+
+
+@click.group(cls=CheckedGroup)
+def lab() -> None:
+    """Run the other side: Web Services with users and a store, and emulated phones.
+
+    A lab listens on this computer's loopback addresses only.
+    """
+
+
+@lab.command()
+@lab_dir_option
+@click.option("--phones", type=click.IntRange(0), default=0, help="How many phones to emulate.")
+@click.option(
+    "--users",
+    "users_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Users file (TOML); by default alice, bob and carol at contoso.test.",
+)
+@click.option("--host", default="localhost", show_default=True, help="Name of the server.")
+@click.option("--https-port", type=_PORT, default=0, help="0, the default: a free one.")
+@click.option("--http-port", type=_PORT, default=0, help="Reserved: nothing listens there yet.")
+@click.option("--sip-port", type=_PORT, default=0, help="Reserved: nothing listens there yet.")
+@click.option("--usbip-port", type=_PORT, default=0, help="0, the default: a free one.")
+@click.option(
+    "--fault", "faults", multiple=True, metavar="NAME[=ARG]", help="Misbehave; see `lab faults`."
+)
+@personality_option
+@json_option
+def up(
+    directory: Path,
+    phones: int,
+    users_file: Path | None,
+    host: str,
+    https_port: int,
+    http_port: int,
+    sip_port: int,
+    usbip_port: int,
+    faults: tuple[str, ...],
+    personality: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    r"""Run a lab in the foreground until Ctrl-C or SIGTERM.
+
+    When all is ready, DIR/lab.json says where everything is. A second start with the same --dir
+    goes on with the same CA, users, published certificates and phones.
+
+    \b
+    Examples:
+      usbprov lab up --dir lab --phones 2
+      usbprov lab up --dir lab --phones 1 --personality keygen-seconds=20 --fault slow=3
+    """
+    from usbprov.lab.phones import parse_personality
+    from usbprov.lab.up import Lab, LabOptions
+
+    options = LabOptions(
+        dir=directory,
+        phones=phones,
+        users_file=users_file,
+        host=host,
+        https_port=https_port,
+        http_port=http_port,
+        sip_port=sip_port,
+        usbip_port=usbip_port,
+        faults=faults,
+        personality=parse_personality(personality),
+    )
+    with Lab(options) as running:
+        stop = threading.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: stop.set())
+        show_lab(running.facts, as_json=as_json)
+        running.wait(stop)
+
+
+@lab.command()
+@lab_dir_option
+@click.option("--phones", type=click.IntRange(1), required=True, help="How many.")
+@click.option("--usbip-port", type=_PORT, default=0, help="0, the default: a free one.")
+@personality_option
+def phones(directory: Path, phones: int, usbip_port: int, personality: tuple[str, ...]) -> None:
+    """Run only the emulated phones of a lab, until standard input ends or Ctrl-C.
+
+    `lab up` runs them by itself. This brings them back after their process was killed, as
+    their state files have them: like plugging them in again.
+    """
+    from usbprov.lab.phonebank import PhonesOptions
+    from usbprov.lab.phones import parse_personality, run
+
+    options = PhonesOptions(
+        directory, phones, port=usbip_port, personality=parse_personality(personality)
+    )
+    run(options, lambda facts: click.echo(f"bus  {facts['bus']}"))
+
+
+@lab.command()
+@lab_dir_option
+@json_option
+def users(directory: Path, as_json: bool) -> None:
+    """Show the lab's users, with their PINs and passwords: they are made up."""
+    from usbprov.lab.up import lab_users
+
+    rows = [user.row() for user in lab_users(directory)]
+    if as_json:
+        documents.show(rows)
+        return
+    heads = ("sip_uri", "extension", "pin", "user_name", "domain", "password", "home_pool")
+    click.echo(table(heads, [[row[head] for head in heads] for row in rows]))
+
+
+@lab.command()
+@lab_dir_option
+@json_option
+def published(directory: Path, as_json: bool) -> None:
+    """Show the certificates that the lab's home pools know, of all users and devices."""
+    from usbprov.lab import store
+
+    rows = [publication.row() for publication in store.published(directory)]
+    if as_json:
+        documents.show(rows)
+        return
+    heads = ("sip_uri", "device_id", "sha256", "not_after")
+    click.echo(table(heads, [[row[head] for head in heads] for row in rows]))
+
+
+@lab.command()
+@lab_dir_option
+@click.argument("sip_uri")
+def revoke(directory: Path, sip_uri: str) -> None:
+    """Remove all published certificates of the user SIP_URI."""
+    from usbprov.lab import store
+
+    count = store.revoke(directory, sip_uri)
+    click.echo(f"{count} certificates of {sip_uri} revoked")
+
+
+@lab.command()
+def faults() -> None:
+    """Show what a lab can be told to do wrong with --fault."""
+    from usbprov.lab.faults import FAULTS
+
+    click.echo(pairs((f"{n.value} ({k.argument.value})", k.help) for n, k in FAULTS.items()))
+
+
+@lab.command()
+def personalities() -> None:
+    """Show how emulated phones can be told to behave with --personality."""
+    from usbprov.emulation.registry import emulators
+
+    for family, emulator in emulators().items():
+        click.echo(click.style(family, bold=True))
+        click.echo(pairs(emulator.personalities.items()))

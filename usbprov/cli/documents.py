@@ -1,0 +1,188 @@
+"""The JSON documents of ``--json``: stable, described in docs/json.md. Times are UTC, ISO 8601."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from usbprov.errors import UsbprovError
+
+if TYPE_CHECKING:
+    from usbprov.engine.result import Result
+    from usbprov.ledger.records import ArtifactRecord, JobRecord, StepRecord
+    from usbprov.phone.contract import KeyState, PhoneInfo, SlotState
+    from usbprov.phone.selection import Candidate
+    from usbprov.pki.certificates import CertificateSummary
+    from usbprov.usb.devices import DeviceFacts
+
+Document = dict[str, Any]
+
+
+def show(document: Mapping[str, Any] | Sequence[Any]) -> None:
+    """Print a document on standard output."""
+    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def moment(when: datetime | None) -> str | None:
+    """Write a time as UTC: ``2026-11-23T17:05:00Z``."""
+    return None if when is None else when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def device(facts: "DeviceFacts") -> Document:
+    """Describe a device on a bus."""
+    return {
+        "bus": facts.bus,
+        "port_path": facts.port_path,
+        "vendor_id": f"{facts.vendor_id:04x}",
+        "product_id": f"{facts.product_id:04x}",
+        "manufacturer": facts.manufacturer,
+        "product": facts.product,
+        "serial": facts.serial,
+    }
+
+
+def listed(candidate: "Candidate") -> Document:
+    """Describe one line of ``usbprov list``."""
+    family = candidate.driver.family if candidate.driver else None
+    return device(candidate.facts) | {"driver": family, "problem": candidate.facts.problem}
+
+
+def phone(facts: "DeviceFacts", info: "PhoneInfo | None") -> Document:
+    """Describe a phone: where it is, and, if it was asked, what it says of itself."""
+    if info is None:
+        return device(facts)
+    return device(facts) | {
+        "vendor": info.vendor,
+        "model": info.model,
+        "firmware": info.firmware,
+        "serial": info.serial,
+        "mac": info.mac,
+    }
+
+
+def phone_info(facts: "DeviceFacts", info: "PhoneInfo") -> Document:
+    """Describe everything that a phone says of itself."""
+    settings = vars(info.settings) if info.settings else None
+    return phone(facts, info) | {
+        "capabilities": sorted(capability.value for capability in info.capabilities),
+        "rsa_bits": list(info.rsa_bits),
+        "clock": moment(info.clock),
+        "slots": [_slot(slot) for slot in info.slots],
+        "roots": sorted(info.roots),
+        "settings": dict(settings) if settings else None,
+    }
+
+
+def _slot(slot: "SlotState") -> Document:
+    return {
+        "number": slot.number,
+        "active_key": _key(slot.active_key),
+        "active_certificate": slot.active_certificate,
+        "pending_key": _key(slot.pending_key),
+    }
+
+
+def _key(key: "KeyState | None") -> Document | None:
+    return {"sha256": key.sha256, "nonce": key.nonce.hex()} if key else None
+
+
+def certificate(summary: "CertificateSummary") -> Document:
+    """Describe a certificate."""
+    return {
+        "sha256": summary.sha256,
+        "sha1": summary.sha1,
+        "serial": summary.serial,
+        "subject": summary.subject,
+        "issuer": summary.issuer,
+        "not_before": moment(summary.not_before),
+        "not_after": moment(summary.not_after),
+        "key_sha256": summary.key_sha256,
+    }
+
+
+def result(of: "Result") -> Document:
+    """Describe what ``usbprov provision`` came to."""
+    document: Document = {
+        "outcome": of.outcome.value,
+        "job": of.job,
+        "phone": phone(of.facts, of.info),
+        "user": of.user,
+        "key": of.key_source,
+        "certificate": certificate(of.certificate) if of.certificate else None,
+        "steps": [{"name": s.name, "state": s.mark, "ms": s.ms} for s in of.steps],
+        "proof": dict(vars(of.proof)),
+    }
+    if of.outcome == "planned" and of.plan:
+        document["plan"] = [{"name": name, "intent": words} for name, words in of.plan.lines]
+    return document | ({"error": error(of.error)} if of.error else {})
+
+
+def error(of: UsbprovError) -> Document:
+    """Describe an error of the tree."""
+    return {
+        "code": of.code,
+        "message": str(of),
+        "cause": of.cause,
+        "remedy": of.remedy,
+        "retryable": of.retryable,
+        "exit_code": int(of.exit_code),
+        "facts": {name: _plain(value) for name, value in of.facts().items()},
+    }
+
+
+def _plain(value: object) -> object:
+    return value if isinstance(value, str | int | float | None) else [str(v) for v in _each(value)]
+
+
+def _each(value: object) -> Sequence[object]:
+    return value if isinstance(value, Sequence) else [value]
+
+
+def job(record: "JobRecord") -> Document:
+    """Describe a job of the ledger."""
+    return {
+        "job": record.id,
+        "state": record.state.value,
+        "created": moment(record.created),
+        "updated": moment(record.updated),
+        "phone": {
+            "serial": record.phone_serial,
+            "mac": record.phone_mac,
+            "model": record.phone_model,
+            "port_path": record.port_path,
+            "slot": record.slot,
+        },
+        "user": record.user,
+        "extension": record.extension,
+        "web_services_url": record.web_services_url,
+        "key": record.key_source,
+        "error": {"code": record.error_code, "message": record.error}
+        if record.error_code
+        else None,
+    }
+
+
+def step(record: "StepRecord") -> Document:
+    """Describe one attempt at a step."""
+    return {
+        "name": record.name,
+        "state": record.state.value,
+        "begun": moment(record.begun),
+        "ms": record.ms,
+        "learnt": record.learnt,
+        "error_code": record.error_code,
+    }
+
+
+def artifact(record: "ArtifactRecord") -> Document:
+    """Describe a request or certificate that a job keeps."""
+    import base64
+
+    return {
+        "kind": record.kind.value,
+        "kept": moment(record.kept),
+        "sha256": record.sha256,
+        "der_base64": base64.b64encode(record.data).decode("ascii"),
+    }

@@ -1,0 +1,84 @@
+"""How errors are told: what happened, why, what to do; or as JSON."""
+
+import logging
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+
+import click
+
+from usbprov.cli import documents
+from usbprov.errors import ExitCode, UsbprovError
+
+DOCUMENT = "docs/errors.md"
+
+logger = logging.getLogger(__name__)
+
+
+class ToldError(Exception):
+    """Carries an error whose JSON document was printed already, with more in it than the error."""
+
+    def __init__(self, error: UsbprovError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+def explain(error: BaseException, arguments: Sequence[str]) -> int:
+    """Tell what stopped the command, in words and, where asked for, as JSON; give the exit code."""
+    if isinstance(error, BrokenPipeError):
+        return _broken_pipe()
+    if isinstance(error, click.ClickException):
+        error.show()
+        return ExitCode.USAGE
+    if isinstance(error, KeyboardInterrupt | click.Abort):
+        click.echo("interrupted", err=True)
+        return ExitCode.INTERRUPTED
+    if isinstance(error, ToldError):
+        return tell(error.error)
+    if isinstance(error, UsbprovError):
+        if "--json" in arguments:
+            documents.show({"outcome": "failed", "error": documents.error(error)})
+        return tell(error)
+    return _tell_bug(error)
+
+
+def tell(error: UsbprovError) -> int:
+    """Print an error of the tree on standard error, with cause and remedy; give its exit code."""
+    _headline(error.code, str(error))
+    attached = error.facts().get("attached", ())
+    for line in attached if isinstance(attached, tuple) else ():
+        click.echo(f"    attached: {line}", err=True)
+    for name, words in (
+        ("likely cause:", error.cause),
+        ("what to do:", error.remedy),
+        ("more:", f"{DOCUMENT}#{error.code.lower()}"),
+    ):
+        click.echo(_hanging(name, words), err=True)
+    return error.exit_code
+
+
+def _headline(code: str, words: str) -> None:
+    colour = None if "NO_COLOR" not in os.environ else False
+    click.echo(click.style(f"error {code}: ", fg="red", bold=True) + words, err=True, color=colour)
+
+
+def _hanging(name: str, words: str) -> str:
+    """Wrap to the terminal's width, with the words in a column of their own."""
+    width = shutil.get_terminal_size().columns if sys.stderr.isatty() else 1000
+    return click.wrap_text(words, width, f"  {name:<14}", " " * 16)
+
+
+def _tell_bug(error: BaseException) -> int:
+    """Print a bug in a line; the traceback goes to the log, which is there if it was asked for."""
+    words = f"internal error: {type(error).__name__}: {error}"
+    _headline("GEN-00", words)
+    click.echo("  This is a bug. Repeat with --log-file FILE and report it with that.", err=True)
+    logger.debug("internal error", exc_info=error)
+    return ExitCode.INTERNAL
+
+
+def _broken_pipe() -> int:
+    """The reader of our output has gone (``| head``); nobody is left to be told."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return ExitCode.DONE

@@ -1,0 +1,125 @@
+"""The program: common options, the table of commands, and what becomes of errors."""
+
+import os
+import signal
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+import click
+
+from usbprov import __version__
+from usbprov.cli.lazy import LazyGroup
+from usbprov.cli.settings import ENVIRONMENT_PREFIX, Settings, load_config
+
+COMMANDS = {
+    "demo": ("usbprov.cli.commands.demo:demo", "Provision emulated phones against a lab, here."),
+    "list": ("usbprov.cli.commands.list:list_phones", "Show what is attached."),
+    "info": ("usbprov.cli.commands.info:info", "Show what a phone says of itself."),
+    "identify": ("usbprov.cli.commands.identify:identify", "Light a phone's lamp."),
+    "provision": (
+        "usbprov.cli.commands.provision:provision",
+        "Key, certificate, installation and proof for one phone.",
+    ),
+    "ledger": ("usbprov.cli.commands.ledger:ledger", "Look at past and unfinished jobs."),
+    "drivers": ("usbprov.cli.commands.drivers:list_drivers", "Show the phone families known."),
+    "lab": ("usbprov.cli.commands.lab:lab", "Run the other side: servers and emulated phones."),
+}
+
+EPILOG = """\b
+Examples:
+  usbprov demo
+  usbprov list
+  usbprov provision --extension 1001 --web-services-url https://pool.contoso.com/CertProv/CertProvisioningService.svc
+  printf '%s\\n' "$PIN" | usbprov provision 1-1.4 --extension 1001 --pin-stdin --json
+
+Exit codes: 0 done, 2 usage, 3 phone or USB, 4 refused, 5 server not reached, 6 trust,
+7 credential refused, 8 a check failed, 9 interrupted (repeat goes on), 10 some failed.
+"""
+
+
+@click.group(
+    cls=LazyGroup,
+    table=COMMANDS,
+    epilog=EPILOG,
+    context_settings={
+        "auto_envvar_prefix": ENVIRONMENT_PREFIX,
+        "help_option_names": ["-h", "--help"],
+        "max_content_width": 100,
+    },
+)
+@click.version_option(__version__, prog_name="usbprov")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    is_eager=True,
+    expose_value=False,
+    callback=load_config,
+    help="Settings file (TOML); by default config.toml in the user's configuration folder.",
+)
+@click.option(
+    "--bus",
+    multiple=True,
+    metavar="BUS",
+    help="Where to look for phones: kernel (the default), or usbip://HOST[:PORT]. Repeatable.",
+)
+@click.option(
+    "--ledger",
+    "ledger_file",
+    envvar=f"{ENVIRONMENT_PREFIX}_LEDGER",
+    type=click.Path(path_type=Path),
+    help="The record of jobs; by default in the user's state folder.",
+)
+@click.option("-v", "--verbose", count=True, help="Say more; -vv for debugging.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors and results.")
+@click.option("--log-file", type=click.Path(path_type=Path), help="Log everything to this file.")
+@click.pass_context
+def cli(
+    ctx: click.Context,
+    bus: tuple[str, ...],
+    ledger_file: Path | None,
+    verbose: int,
+    quiet: bool,
+    log_file: Path | None,
+) -> None:
+    """Provision desk phones over USB.
+
+    Gives a phone on the cable its key and its Lync / Skype for Business user certificate,
+    obtained from the Web Services on the phone's behalf, and proves that it works.
+    """
+    if "NO_COLOR" in os.environ:
+        ctx.color = False
+    verbosity = 0 if quiet else 1 + verbose
+    if verbose or log_file:
+        from usbprov.cli.logs import set_up
+
+        set_up(verbosity, log_file)
+    ctx.obj = Settings(bus, ledger_file, verbosity)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command; returns the exit code."""
+    try:
+        cli.main(list(arguments), prog_name="usbprov", standalone_mode=False)
+    except click.exceptions.Exit as asked:
+        return asked.exit_code
+    except (Exception, KeyboardInterrupt) as error:
+        from usbprov.cli.failure import explain
+
+        return explain(error, arguments)
+    return 0
+
+
+def _terminated(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def main() -> NoReturn:
+    """Entry point of the console script. SIGTERM ends a job as cleanly as Ctrl-C does."""
+    if not sys.warnoptions:  # what a library tells its developers is not for a technician
+        warnings.simplefilter("ignore")
+    signal.signal(signal.SIGTERM, _terminated)
+    sys.exit(run(sys.argv[1:]))

@@ -1,0 +1,76 @@
+"""One phone's job, put together for the commands: services, runner, progress, result."""
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from usbprov.cli import documents
+from usbprov.cli.closing import show_result
+from usbprov.cli.failure import ToldError
+from usbprov.cli.progress import progress
+from usbprov.engine.job import Job, Services
+from usbprov.engine.order import Order
+from usbprov.engine.result import Result
+from usbprov.engine.runner import Runner
+from usbprov.errors import UsbprovError
+from usbprov.ledger.ledger import Ledger
+from usbprov.phone.selection import Candidate
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How the job is run and shown."""
+
+    ca_file: Path | None = None
+    dry_run: bool = False
+    as_json: bool = False
+    quiet: bool = False
+
+
+def provision_one(
+    candidate: Candidate, order: Order, ledger: Ledger, pin: Callable[[], str], manner: Manner
+) -> Result:
+    """Open the phone, run the job, and show what comes of it.
+
+    Raises:
+        ToldError: The job failed, and its JSON document was printed.
+        UsbprovError: The job failed.
+    """
+    shown = progress(silent=manner.as_json or manner.quiet)
+    with contextlib.ExitStack() as stack:
+        stack.callback(shown.close)
+        phone = stack.enter_context(contextlib.closing(candidate.open()))
+        connect = _connector(order.web_services_url, manner.ca_file, stack)
+        runner = Runner(Job(order, phone, ledger, connect, pin), shown)
+        try:
+            result = runner.run(dry_run=manner.dry_run)
+        except UsbprovError as error:
+            if not manner.as_json:
+                raise
+            documents.show(documents.result(runner.result(error)))
+            raise ToldError(error) from None
+    _show(result, manner)
+    return result
+
+
+def _connector(
+    url: str, ca_file: Path | None, stack: contextlib.ExitStack
+) -> Callable[[], Services]:
+    """Give what connects on first use, once, and is closed with the job."""
+
+    @cache
+    def connect() -> Services:
+        from usbprov.webservices.client import WebServices
+
+        return stack.enter_context(WebServices(url, ca_file=ca_file))
+
+    return connect
+
+
+def _show(result: Result, manner: Manner) -> None:
+    if manner.as_json:
+        documents.show(documents.result(result))
+    elif not manner.quiet:
+        show_result(result)

@@ -1,0 +1,108 @@
+"""Settings: the options common to all commands, from the command line, environment and file."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+if TYPE_CHECKING:
+    from usbprov.ledger.ledger import Ledger
+    from usbprov.phone.selection import Candidate
+    from usbprov.usb.devices import Bus
+
+ENVIRONMENT_PREFIX = "USBPROV"
+
+
+class Settings(NamedTuple):
+    """The options that stand before the command.
+
+    Attributes:
+        bus_uris: Where phones are looked for; none means the kernel's bus.
+        ledger_file: The ledger's file, or None for the default one.
+        verbosity: 0 quiet, 1 normal, 2 verbose, 3 debug.
+    """
+
+    bus_uris: tuple[str, ...]
+    ledger_file: Path | None
+    verbosity: int
+
+    def find(self, selector: str | None) -> "Candidate":
+        """Search the buses for the one phone that is meant."""
+        from usbprov.phone.selection import candidates, select
+        from usbprov.usb.buses import search
+
+        buses = self.buses()
+        return select(candidates(search(buses)), selector, buses)
+
+    def buses(self) -> "list[Bus]":
+        """Open the buses that are to be searched."""
+        from usbprov.usb.buses import DEFAULT_BUS, open_bus
+
+        return [open_bus(uri) for uri in self.bus_uris or (DEFAULT_BUS,)]
+
+    def ledger(self) -> "Ledger":
+        """Open the ledger."""
+        from usbprov.ledger.ledger import Ledger
+
+        return Ledger(self.ledger_file or default_ledger())
+
+
+def default_ledger() -> Path:
+    """Return the ledger's file where none is named: in the user's state folder (XDG)."""
+    import platformdirs
+
+    return platformdirs.user_state_path("usbprov") / "ledger.sqlite3"
+
+
+def default_lab() -> Path:
+    """Return the lab's folder where none is named: in the user's state folder (XDG)."""
+    import platformdirs
+
+    return platformdirs.user_state_path("usbprov") / "lab"
+
+
+def current() -> Settings:
+    """Return the settings of the command that runs."""
+    settings = click.get_current_context().find_object(Settings)
+    return settings or Settings(bus_uris=(), ledger_file=None, verbosity=1)
+
+
+def load_config(ctx: click.Context, _parameter: click.Parameter, path: Path | None) -> Path | None:
+    """Click callback: make the settings file's values the defaults of all options.
+
+    Raises:
+        ConfigInvalid: The file cannot be read, is not TOML, or has an unknown key at its top.
+    """
+    source = path or _default_config()
+    if path is None and not source.is_file():
+        return None
+    import tomllib
+
+    from usbprov.errors import ConfigInvalid
+
+    try:
+        values = tomllib.loads(source.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigInvalid(str(error), str(source)) from None
+    _check_top(ctx, values, source)
+    ctx.default_map = values
+    ctx.meta["usbprov.config"] = source
+    return source
+
+
+def _default_config() -> Path:
+    import platformdirs
+
+    return platformdirs.user_config_path("usbprov") / "config.toml"
+
+
+def _check_top(ctx: click.Context, values: dict[str, Any], source: Path) -> None:
+    group = ctx.command
+    commands: Sequence[str] = group.list_commands(ctx) if isinstance(group, click.Group) else ()
+    known = {parameter.name for parameter in group.params} - {"config", "version"} | set(commands)
+    for key in values:
+        if key not in known:
+            from usbprov.errors import ConfigInvalid
+
+            raise ConfigInvalid(f"unknown key {key!r}", str(source))
