@@ -1,0 +1,89 @@
+# `make` alone lists the targets. VENV=, PYTHON= and ARGS= may be given on the command line.
+VENV ?= .venv
+PYTHON ?=
+ARGS ?=
+export VENV PYTHON
+
+BIN := $(VENV)/bin
+RUN := $(BIN)/python -m
+WORKERS ?= auto
+PYTEST := $(RUN) pytest --numprocesses $(WORKERS) --maxprocesses 8
+SOURCES := usbprov drivers tests benchmarks scripts
+
+INSTALLED := $(VENV)/.installed
+INSTALLED_DEV := $(VENV)/.installed-dev
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+.PHONY: help
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):[^#]*## */\1|/p' Makefile | while IFS='|' read -r name text; \
+	  do printf '  make %-14s %s\n' "$$name" "$$text"; done
+
+.PHONY: demo
+demo: $(INSTALLED) ## install, then provision an emulated phone against a lab server
+	$(BIN)/usbprov demo $(ARGS)
+
+.PHONY: test
+test: lint unit ## install, then every check and every test
+
+.PHONY: install
+install: $(INSTALLED) ## install usbprov into $(VENV)
+
+.PHONY: install-dev
+install-dev: $(INSTALLED_DEV) ## install usbprov and the tools of `make test`
+
+.PHONY: lint
+lint: $(INSTALLED_DEV) ## ruff, mypy --strict, import-linter
+	$(RUN) ruff check $(SOURCES)
+	$(RUN) ruff format --check $(SOURCES)
+	$(RUN) mypy
+	$(RUN) mypy scripts benchmarks
+	$(BIN)/lint-imports --no-cache
+
+.PHONY: unit
+unit: $(INSTALLED_DEV) ## every test, in random order; ARGS='tests/flow -k pin' narrows it
+	$(PYTEST) $(ARGS)
+
+.PHONY: coverage
+coverage: $(INSTALLED_DEV) ## every test, with branch coverage in htmlcov/
+	$(PYTEST) --cov --cov-report=term:skip-covered --cov-report=html $(ARGS)
+
+.PHONY: bench-startup
+bench-startup: $(INSTALLED_DEV) ## `usbprov --version` against a bare click program
+	$(BIN)/python benchmarks/startup.py $(ARGS)
+
+.PHONY: docs
+docs: $(INSTALLED) ## regenerate docs/errors.md
+	$(BIN)/python scripts/docs_errors.py
+
+.PHONY: lock
+lock: $(BIN)/uv ## resolve the lock files anew; ARGS=--upgrade takes newer versions
+	scripts/resolve $(ARGS)
+
+.PHONY: test-lowest
+test-lowest: $(BIN)/uv ## the unit tests with the lowest versions that pyproject.toml allows
+	scripts/test-lowest $(ARGS)
+
+.PHONY: dist
+dist: $(INSTALLED) ## source distribution and wheel in dist/
+	$(RUN) hatchling build
+
+.PHONY: clean
+clean: ## remove the virtual environments, caches and everything that was built
+	rm -rf $(VENV) .venv-lowest dist build htmlcov .coverage .coverage.* .hypothesis \
+	  .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	find $(SOURCES) -type d -name __pycache__ -prune -exec rm -rf {} +
+
+$(INSTALLED): requirements.lock pyproject.toml scripts/bootstrap
+	@scripts/bootstrap
+	@touch $@
+
+$(INSTALLED_DEV): requirements.lock requirements-dev.lock pyproject.toml scripts/bootstrap
+	@scripts/bootstrap --dev
+	@touch $(INSTALLED) $@
+
+$(BIN)/uv: | $(INSTALLED_DEV)
+	$(RUN) pip install --quiet 'uv>=0.9'

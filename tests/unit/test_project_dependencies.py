@@ -1,0 +1,58 @@
+"""Every library that is imported is declared: in the dependencies, or for the lab in its extra."""
+
+import ast
+import sys
+import tomllib
+from functools import cache
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+OURS = {"usbprov", "usbprov_drivers"}
+FILES = sorted(p for folder in ("usbprov", "drivers") for p in (ROOT / folder).rglob("*.py"))
+
+
+def names(requirements):
+    return {canonicalize_name(Requirement(text).name) for text in requirements}
+
+
+RUNTIME = names(PROJECT["dependencies"])
+LAB = RUNTIME | names(PROJECT["optional-dependencies"]["lab"])
+
+
+@cache
+def distributions():
+    return packages_distributions()
+
+
+def imported_modules(source):
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield node.module
+
+
+def libraries(source):
+    """Return the distributions that the foreign modules imported by ``source`` come from."""
+    modules = {name.partition(".")[0] for name in imported_modules(source)}
+    foreign = modules - sys.stdlib_module_names - OURS
+    return {canonicalize_name(d) for m in foreign for d in distributions().get(m, [m])}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: p.relative_to(ROOT).as_posix())
+def test_what_is_imported_is_declared(path):
+    declared = LAB if (ROOT / "usbprov" / "lab") in path.parents else RUNTIME
+
+    assert libraries(path.read_text("utf-8")) - declared == set()
+
+
+def test_an_undeclared_import_would_be_noticed():
+    source = "import os\nimport pydantic.fields\nfrom usbprov import errors\nfrom . import sibling"
+
+    assert libraries(source) - LAB == {"pydantic"}
