@@ -39,8 +39,6 @@ def test_one_certificate_for_a_user_and_device(store):
         (ALICE.sip_uri, "device-2"): "other device",
         (BOB.sip_uri, "device-1"): "other user",
     }
-    assert store.certificate(ALICE.sip_uri, "device-1") == b"new"
-    assert store.certificate(ALICE.sip_uri, "device-9") is None
 
 
 def test_a_row_has_what_is_listed(store):

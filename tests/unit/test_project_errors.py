@@ -16,7 +16,9 @@ from usbprov.errors import ExitCode, UsbprovError
 ROOT = Path(__file__).parents[2]
 TREE = [c for c in vars(errors).values() if inspect.isclass(c) and issubclass(c, UsbprovError)]
 LEAVES = [c for c in TREE if not c.__subclasses__()]
-CODED = [c for c in TREE if "code" in vars(c) and c is not UsbprovError]
+CODED = sorted(
+    (c for c in TREE if "code" in vars(c) and c is not UsbprovError), key=lambda error: error.code
+)
 each_coded = pytest.mark.parametrize("error", CODED, ids=lambda error: error.code)
 
 

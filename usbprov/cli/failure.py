@@ -52,7 +52,7 @@ def tell(error: UsbprovError) -> int:
     for name, words in (
         ("likely cause:", error.cause),
         ("what to do:", error.remedy),
-        ("more:", f"{DOCUMENT}#{error.code.lower()}"),
+        ("more:", f"{DOCUMENT}#{error.code.lower()}-{type(error).__name__.lower()}"),
     ):
         click.echo(_hanging(name, words), err=True)
     return error.exit_code

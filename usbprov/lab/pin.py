@@ -7,7 +7,6 @@ trace may correct is in ``read_pin_credential``.
 
 import base64
 import binascii
-import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,7 +18,6 @@ from usbprov.lab.soap import Fault, SoapFault, only_child, text_of
 from usbprov.lab.store import PinOutcome, PoolStores
 from usbprov.lab.users import LabUser
 
-logger = logging.getLogger(__name__)
 
 _NUMBER = re.compile(r"\+?[0-9]{1,15}", re.ASCII)
 _LONGEST = 200

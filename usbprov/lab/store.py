@@ -133,15 +133,6 @@ class PoolStore:
         names = _COLUMNS.split(", ")
         return [Publication(pool=self.pool, **dict(zip(names, row, strict=True))) for row in rows]
 
-    def certificate(self, sip_uri: str, device_id: str) -> bytes | None:
-        """Return the certificate (DER) published for a user's device."""
-        with self._connected() as db:
-            row: tuple[bytes] | None = db.execute(
-                "SELECT der FROM certificate WHERE sip_uri = ? AND device_id = ?",
-                (sip_uri, device_id),
-            ).fetchone()
-        return row[0] if row else None
-
     def revoke(self, sip_uri: str) -> int:
         """Delete every certificate of a user and say how many there were."""
         with self._transaction() as db:

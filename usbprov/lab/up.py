@@ -6,7 +6,6 @@ Importing this module loads nothing of the ``lab`` extra; starting a lab does.
 import contextlib
 import importlib
 import json
-import logging
 import os
 import socket
 import threading
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
     from usbprov.lab.metadata import Endpoints
     from usbprov.lab.server import HttpsServer
 
-logger = logging.getLogger(__name__)
 
 _POLL_SECONDS = 0.2
 _EXTRA = ("lxml", "signxml", "starlette", "uvicorn")

@@ -1,0 +1,137 @@
+"""One tree of errors.
+
+Every class says in its docstring when it is raised, carries the facts as typed fields, and has
+a stable code, an exit code, a likely cause and a remedy. ``docs/errors.md`` has one section a
+code and is generated from this module.
+
+::
+
+    UsbprovError
+    ├── UsageError ─ ConfigInvalid
+    ├── UsbError ─ NoPhone, NoSuchPhone, AmbiguousPhone, BusUnavailable, PhoneBusy, AccessDenied,
+    │              PhoneGone, LinkTimeout, LinkBroken, NoDriver
+    ├── PhoneError ─ ProtocolViolation, PhoneRefused, SlotOccupied, KeyGenerationFailed,
+    │                Unsupported, TransferCorrupt, CredentialMismatch, PhoneChanged
+    ├── ServiceError ─ ServerUnreachable, ServerTimeout, ServerFailed, RequestRefused,
+    │                  CredentialRefused, WrongUser, AnswerInvalid, NotOffered
+    ├── TrustError ─ ChainUntrusted, NameMismatch, ServerCertificateExpired, HandshakeFailed,
+    │                PhoneDistrusts
+    ├── CheckFailed ─ CertificateUnfit, ReadBackDiffers, PossessionUnproved, ObjectUnreadable
+    ├── LedgerError ─ LedgerUnusable, LedgerTooNew, NoSuchJob
+    ├── JobError ─ Interrupted, JobBusy, SomeFailed
+    └── LabError ─ LabUnusable, LabDependencyMissing
+"""
+
+from usbprov.errors.base import ExitCode, UsbprovError
+from usbprov.errors.cable import (
+    AccessDenied,
+    AmbiguousPhone,
+    BusUnavailable,
+    LinkBroken,
+    LinkTimeout,
+    NoDriver,
+    NoPhone,
+    NoSuchPhone,
+    PhoneBusy,
+    PhoneGone,
+    UsbError,
+)
+from usbprov.errors.checks import (
+    CertificateUnfit,
+    CheckFailed,
+    ObjectUnreadable,
+    PossessionUnproved,
+    ReadBackDiffers,
+)
+from usbprov.errors.job import Interrupted, JobBusy, JobError, SomeFailed
+from usbprov.errors.lab import LabDependencyMissing, LabError, LabUnusable
+from usbprov.errors.ledger import LedgerError, LedgerTooNew, LedgerUnusable, NoSuchJob
+from usbprov.errors.phone import (
+    CredentialMismatch,
+    KeyGenerationFailed,
+    PhoneChanged,
+    PhoneError,
+    PhoneRefused,
+    ProtocolViolation,
+    SlotOccupied,
+    TransferCorrupt,
+    Unsupported,
+)
+from usbprov.errors.services import (
+    AnswerInvalid,
+    CredentialRefused,
+    NotOffered,
+    RequestRefused,
+    ServerFailed,
+    ServerTimeout,
+    ServerUnreachable,
+    ServiceError,
+    WrongUser,
+)
+from usbprov.errors.trust import (
+    ChainUntrusted,
+    HandshakeFailed,
+    NameMismatch,
+    PhoneDistrusts,
+    ServerCertificateExpired,
+    TrustError,
+)
+from usbprov.errors.usage import ConfigInvalid, UsageError
+
+__all__ = [
+    "AccessDenied",
+    "AmbiguousPhone",
+    "AnswerInvalid",
+    "BusUnavailable",
+    "CertificateUnfit",
+    "ChainUntrusted",
+    "CheckFailed",
+    "ConfigInvalid",
+    "CredentialMismatch",
+    "CredentialRefused",
+    "ExitCode",
+    "HandshakeFailed",
+    "Interrupted",
+    "JobBusy",
+    "JobError",
+    "KeyGenerationFailed",
+    "LabDependencyMissing",
+    "LabError",
+    "LabUnusable",
+    "LedgerError",
+    "LedgerTooNew",
+    "LedgerUnusable",
+    "LinkBroken",
+    "LinkTimeout",
+    "NameMismatch",
+    "NoDriver",
+    "NoPhone",
+    "NoSuchJob",
+    "NoSuchPhone",
+    "NotOffered",
+    "ObjectUnreadable",
+    "PhoneBusy",
+    "PhoneChanged",
+    "PhoneDistrusts",
+    "PhoneError",
+    "PhoneGone",
+    "PhoneRefused",
+    "PossessionUnproved",
+    "ProtocolViolation",
+    "ReadBackDiffers",
+    "RequestRefused",
+    "ServerCertificateExpired",
+    "ServerFailed",
+    "ServerTimeout",
+    "ServerUnreachable",
+    "ServiceError",
+    "SlotOccupied",
+    "SomeFailed",
+    "TransferCorrupt",
+    "TrustError",
+    "Unsupported",
+    "UsageError",
+    "UsbError",
+    "UsbprovError",
+    "WrongUser",
+]
