@@ -18,7 +18,6 @@ from usbprov.lab.soap import Fault, SoapFault, only_child, text_of
 from usbprov.lab.store import PinOutcome, PoolStores
 from usbprov.lab.users import LabUser
 
-
 _NUMBER = re.compile(r"\+?[0-9]{1,15}", re.ASCII)
 _LONGEST = 200
 
