@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from usbprov.emulation.cdc import CdcAcmInterface
-from usbprov.emulation.contract import Send
+from usbprov.emulation.function import Send
 from usbprov.emulation.descriptors import DeviceIdentity
 from usbprov.emulation.device import UsbDevice
 from usbprov.emulation.urb import Completion, Urb

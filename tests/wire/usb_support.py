@@ -10,10 +10,10 @@ import pytest
 import usb.core
 import usb.util
 
-from usbprov.emulation.contract import Send
 from usbprov.emulation.descriptors import DeviceIdentity
 from usbprov.emulation.device import UsbDevice
 from usbprov.emulation.exporter import Exporter
+from usbprov.emulation.function import Send
 from usbprov.emulation.vendor import VendorBulkInterface
 from usbprov.usb.buses import open_bus
 from usbprov.usb.devices import AttachedDevice, Bus

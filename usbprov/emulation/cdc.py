@@ -3,7 +3,7 @@
 import struct
 from collections.abc import Callable, Mapping
 
-from usbprov.emulation.contract import Function
+from usbprov.emulation.function import Function
 from usbprov.emulation.interface import ControlReply, EndpointSpec, InterfaceSpec, TransferType
 from usbprov.usbip import Direction, SetupPacket
 

@@ -1,31 +1,11 @@
-"""The contracts of the device side: what a function does, and how a family makes phones."""
+"""The contract of a family's emulator: how it makes phones."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from usbprov.emulation.device import UsbDevice
-
-Send = Callable[[bytes], None]
-"""Queues one IN transfer for the host; called from any thread, never blocks."""
-
-
-class Function(Protocol):
-    """What a device does behind one interface: transfers in, transfers out."""
-
-    def connect(self, send: Send) -> None:
-        """Take the way to the host; called when the host configures the device, maybe again."""
-        ...
-
-    def receive(self, data: bytes) -> None:
-        """Take one whole OUT transfer, as a short packet ended it; must not block for long."""
-        ...
-
-    def reset(self) -> None:
-        """Forget what is under way: a bus reset, a resynchronisation, or the host has gone."""
-        ...
+from usbprov.emulation.device import UsbDevice
 
 
 @dataclass(frozen=True)
@@ -59,7 +39,7 @@ class Emulator(Protocol):
         """The options by name, with one line each on what they do and what value they take."""
         ...
 
-    def make(self, spec: PhoneSpec) -> "UsbDevice":
+    def make(self, spec: PhoneSpec) -> UsbDevice:
         """Make a phone, or bring one back as its state file left it.
 
         Raises:

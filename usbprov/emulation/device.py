@@ -4,7 +4,6 @@ import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from usbprov.emulation.contract import Send
 from usbprov.emulation.delays import Delays
 from usbprov.emulation.descriptors import (
     MS_DESCRIPTOR_INDEX,
@@ -13,6 +12,7 @@ from usbprov.emulation.descriptors import (
     DeviceIdentity,
 )
 from usbprov.emulation.faults import Cut, Faults, Outcome
+from usbprov.emulation.function import Send
 from usbprov.emulation.interface import ControlReply, EmulatedInterface
 from usbprov.emulation.lane import Lane
 from usbprov.emulation.layout import lay_out

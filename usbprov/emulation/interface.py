@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Protocol
 
-from usbprov.emulation.contract import Function
+from usbprov.emulation.function import Function
 from usbprov.usbip import Direction, SetupPacket
 
 

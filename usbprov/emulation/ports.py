@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import partial
 
-from usbprov.emulation.contract import Send
+from usbprov.emulation.function import Send
 from usbprov.emulation.interface import TransferType
 from usbprov.emulation.lane import Lane
 from usbprov.emulation.layout import PlacedEndpoint, PlacedFunction

@@ -11,7 +11,7 @@ from collections import deque
 from types import TracebackType
 from typing import Self
 
-from usbprov.emulation.contract import Function
+from usbprov.emulation.function import Function
 
 _CHUNK = 4096
 

@@ -5,9 +5,9 @@ Everything here is used with the lock of ``UsbDevice`` held.
 
 from collections.abc import Callable, Sequence
 
-from usbprov.emulation.contract import Send
 from usbprov.emulation.descriptors import CONFIGURATION, DescriptorSet
 from usbprov.emulation.faults import Faults
+from usbprov.emulation.function import Send
 from usbprov.emulation.pipes import InPipe, OutPipe
 from usbprov.emulation.ports import FunctionPort
 from usbprov.emulation.urb import Completion, Urb

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from usbprov.emulation.contract import Function
+from usbprov.emulation.function import Function
 from usbprov.emulation.interface import ControlReply, EndpointSpec, InterfaceSpec, TransferType
 from usbprov.usbip import Direction, SetupPacket
 

@@ -8,7 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from usbprov.emulation.contract import Send
+from usbprov.emulation.function import Send
 from usbprov_drivers.smp.console import ConsoleDecoder, encode_console
 from usbprov_drivers.smp.firmware import Firmware
 from usbprov_drivers.smp.wire import Decoder, MalformedMessage, Message
