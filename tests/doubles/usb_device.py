@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from usbprov.emulation.cdc import CdcAcmInterface
-from usbprov.emulation.function import Send
 from usbprov.emulation.descriptors import DeviceIdentity
 from usbprov.emulation.device import UsbDevice
+from usbprov.emulation.function import Send
 from usbprov.emulation.urb import Completion, Urb
 from usbprov.emulation.vendor import VendorBulkInterface
 from usbprov.usbip import SetupPacket, TransferFlag
