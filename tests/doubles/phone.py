@@ -4,9 +4,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.asymmetric import padding, rsa, utils
 
-from usbprov.errors import PhoneGone, SlotOccupied
+from usbprov.errors import PhoneGone, PhoneRefused, SlotOccupied
 from usbprov.phone.contract import (
     POSSESSION_PREFIX,
     Capability,
@@ -20,6 +20,7 @@ from usbprov.phone.contract import (
 )
 from usbprov.pki.certificates import load_certificate, thumbprint
 from usbprov.pki.keys import from_pkcs8, generate_rsa, key_digest
+from usbprov.pki.limits import ChainLimits
 from usbprov.pki.requests import build_request
 from usbprov.usb.devices import DeviceFacts
 
@@ -40,6 +41,8 @@ class MemoryPhone:
     calls: list[str] = field(default_factory=list)
     keys: dict[str, rsa.RSAPrivateKey] = field(default_factory=dict)
     certificate: bytes = b""
+    root_store: dict[str, bytes] = field(default_factory=dict)
+    limits: ChainLimits | None = None
     facts: DeviceFacts = FACTS
 
     def _called(self, name: str) -> None:
@@ -61,6 +64,7 @@ class MemoryPhone:
             slots=(self.slot,),
             roots=self.roots,
             settings=self.settings,
+            limits=self.limits,
         )
 
     def generate_key(
@@ -105,7 +109,15 @@ class MemoryPhone:
 
     def add_root(self, certificate: bytes) -> None:
         self._called("add_root")
-        self.roots |= {thumbprint(load_certificate(certificate))}
+        digest = thumbprint(load_certificate(certificate))
+        self.roots |= {digest}
+        self.root_store[digest] = certificate
+
+    def read_root(self, sha256: str) -> bytes:
+        self._called("read_root")
+        if sha256 not in self.root_store:
+            raise PhoneRefused(self.facts.name, "read_root", "there is none")
+        return self.root_store[sha256]
 
     def prove(self, slot: int, nonce: bytes) -> bytes:
         self._called("prove")
@@ -114,7 +126,10 @@ class MemoryPhone:
         return key.sign(POSSESSION_PREFIX + nonce, padding.PKCS1v15(), hashes.SHA256())
 
     def sign(self, slot: int, block: bytes) -> bytes:
-        raise NotImplementedError
+        self._called("sign")
+        assert self.slot.active_key is not None
+        key = self.keys[self.slot.active_key.sha256]
+        return key.sign(block, padding.PKCS1v15(), utils.NoDigestInfo())
 
     def set_clock(self, now: datetime) -> None:
         self._called("set_clock")

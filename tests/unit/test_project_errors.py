@@ -37,8 +37,8 @@ def drawn_tree():
     one_line_a_family = re.sub(r",\n\s*│?\s+(?=\w)", ", ", drawing)
     parents = {}
     for line in one_line_a_family.splitlines()[1:]:
-        family, _, members = line.strip(" ├└─").partition(" ─ ")
-        parents[family] = "UsbprovError"
+        family, _, members = line.strip(" │├└─").partition(" ─ ")
+        parents.setdefault(family, "UsbprovError")
         parents |= {member.strip(): family for member in members.split(",")}
     return parents
 

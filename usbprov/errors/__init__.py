@@ -13,12 +13,16 @@ code and is generated from this module.
     ├── PhoneError ─ ProtocolViolation, PhoneRefused, SlotOccupied, KeyGenerationFailed,
     │                Unsupported, TransferCorrupt, CredentialMismatch, PhoneChanged
     ├── ServiceError ─ ServerUnreachable, ServerTimeout, ServerFailed, RequestRefused,
-    │                  CredentialRefused, WrongUser, AnswerInvalid, NotOffered
+    │                  CredentialRefused, WrongUser, AnswerInvalid, NotOffered, StoreUnreachable,
+    │                  ServerBusy, RegistrarUnavailable, RedirectRefused
+    │   └── CredentialRefused ─ PinLocked, PinUnset, NumberShared
     ├── TrustError ─ ChainUntrusted, NameMismatch, ServerCertificateExpired, HandshakeFailed,
-    │                PhoneDistrusts
+    │                PhoneDistrusts, PhoneCannotVerify, SourceUnverified
+    ├── DirectoryError ─ DirectoryUnreachable, DirectoryRefused
     ├── CheckFailed ─ CertificateUnfit, ReadBackDiffers, PossessionUnproved, ObjectUnreadable
     ├── LedgerError ─ LedgerUnusable, LedgerTooNew, NoSuchJob
     ├── JobError ─ Interrupted, JobBusy, SomeFailed
+    ├── DiscoveryError ─ NothingFound, DhcpNotPermitted, OptionInvalid
     └── LabError ─ LabUnusable, LabDependencyMissing
 """
 
@@ -43,6 +47,13 @@ from usbprov.errors.checks import (
     PossessionUnproved,
     ReadBackDiffers,
 )
+from usbprov.errors.directory import DirectoryError, DirectoryRefused, DirectoryUnreachable
+from usbprov.errors.discovery import (
+    DhcpNotPermitted,
+    DiscoveryError,
+    NothingFound,
+    OptionInvalid,
+)
 from usbprov.errors.job import Interrupted, JobBusy, JobError, SomeFailed
 from usbprov.errors.lab import LabDependencyMissing, LabError, LabUnusable
 from usbprov.errors.ledger import LedgerError, LedgerTooNew, LedgerUnusable, NoSuchJob
@@ -61,19 +72,28 @@ from usbprov.errors.services import (
     AnswerInvalid,
     CredentialRefused,
     NotOffered,
+    NumberShared,
+    PinLocked,
+    PinUnset,
+    RedirectRefused,
+    RegistrarUnavailable,
     RequestRefused,
+    ServerBusy,
     ServerFailed,
     ServerTimeout,
     ServerUnreachable,
     ServiceError,
+    StoreUnreachable,
     WrongUser,
 )
 from usbprov.errors.trust import (
     ChainUntrusted,
     HandshakeFailed,
     NameMismatch,
+    PhoneCannotVerify,
     PhoneDistrusts,
     ServerCertificateExpired,
+    SourceUnverified,
     TrustError,
 )
 from usbprov.errors.usage import ConfigInvalid, UsageError
@@ -89,6 +109,11 @@ __all__ = [
     "ConfigInvalid",
     "CredentialMismatch",
     "CredentialRefused",
+    "DhcpNotPermitted",
+    "DirectoryError",
+    "DirectoryRefused",
+    "DirectoryUnreachable",
+    "DiscoveryError",
     "ExitCode",
     "HandshakeFailed",
     "Interrupted",
@@ -109,17 +134,26 @@ __all__ = [
     "NoSuchJob",
     "NoSuchPhone",
     "NotOffered",
+    "NothingFound",
+    "NumberShared",
     "ObjectUnreadable",
+    "OptionInvalid",
     "PhoneBusy",
+    "PhoneCannotVerify",
     "PhoneChanged",
     "PhoneDistrusts",
     "PhoneError",
     "PhoneGone",
     "PhoneRefused",
+    "PinLocked",
+    "PinUnset",
     "PossessionUnproved",
     "ProtocolViolation",
     "ReadBackDiffers",
+    "RedirectRefused",
+    "RegistrarUnavailable",
     "RequestRefused",
+    "ServerBusy",
     "ServerCertificateExpired",
     "ServerFailed",
     "ServerTimeout",
@@ -127,6 +161,8 @@ __all__ = [
     "ServiceError",
     "SlotOccupied",
     "SomeFailed",
+    "SourceUnverified",
+    "StoreUnreachable",
     "TransferCorrupt",
     "TrustError",
     "Unsupported",

@@ -21,7 +21,7 @@ class CertificateUnfit(CheckFailed):
     code: ClassVar = "CHK-01"
     template: ClassVar = "the issued certificate cannot be used: {problem}"
     cause: ClassVar = "The server answered another request, or its clock or policy is wrong."
-    remedy: ClassVar = "Nothing was installed. Show this to the administrator of the Web Services."
+    remedy: ClassVar = "Nothing was installed. If it is the phone's clock that is wrong, set it; else show this to the administrator of the Web Services."
 
 
 @dataclass(eq=False)

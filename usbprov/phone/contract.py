@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Protocol
 
+from usbprov.pki.limits import ChainLimits
 from usbprov.usb.devices import AttachedDevice, DeviceFacts
 
 POSSESSION_PREFIX = b"usbprov possession proof v1\x00"
@@ -39,7 +40,6 @@ class ObjectKind(Enum):
 
     CERTIFICATE = "cert"
     CHAIN = "chain"
-    ROOT = "root"
 
 
 @dataclass(frozen=True)
@@ -104,6 +104,8 @@ class PhoneInfo:
         slots: Its credential slots, by number.
         roots: SHA-256 (whole DER, lower-case hex) of each trusted root certificate.
         settings: The settings in force, or None.
+        limits: What it can verify in a server's chain, or None where it does not say; ask
+            ``models.chain_limits``, which knows some models.
     """
 
     vendor: str
@@ -117,6 +119,7 @@ class PhoneInfo:
     slots: tuple[SlotState, ...]
     roots: frozenset[str] = frozenset()
     settings: PhoneSettings | None = None
+    limits: ChainLimits | None = None
 
 
 @dataclass(frozen=True)
@@ -194,7 +197,18 @@ class Phone(Protocol):
         ...
 
     def add_root(self, certificate: bytes) -> None:
-        """Add a trusted root certificate (DER); one that is there already is no error."""
+        """Add a certificate (DER) to the trust store; one that is there already is no error.
+
+        It is a root, or an intermediate that a server does not send.
+        """
+        ...
+
+    def read_root(self, sha256: str) -> bytes:
+        """Return the certificate (DER) of the trust store that has this digest (``info().roots``).
+
+        Raises:
+            PhoneRefused: There is none, or the phone gives none away.
+        """
         ...
 
     def prove(self, slot: int, nonce: bytes) -> bytes:

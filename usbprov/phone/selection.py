@@ -1,9 +1,17 @@
 """Which of the attached phones is meant: port path, ``serial:``, ``mac:``, or the only one."""
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from usbprov.errors import AmbiguousPhone, NoDriver, NoPhone, NoSuchPhone, UsbError
+from usbprov.errors import (
+    AmbiguousPhone,
+    NoDriver,
+    NoPhone,
+    NoSuchPhone,
+    PhoneError,
+    UsbError,
+)
 from usbprov.phone.contract import Driver, Phone
 from usbprov.phone.registry import driver_for
 from usbprov.usb.devices import AttachedDevice, Bus, DeviceFacts
@@ -83,15 +91,10 @@ def _has_mac(candidate: Candidate, mac: str) -> bool:
     if candidate.driver is None or candidate.facts.problem:
         return False
     try:
-        phone = candidate.open()
-    except UsbError:
+        with contextlib.closing(candidate.open()) as phone:
+            return _digits(phone.info().mac) == _digits(mac)
+    except (UsbError, PhoneError):  # a neighbour's trouble is not the trouble of the one meant
         return False
-    try:
-        return _digits(phone.info().mac) == _digits(mac)
-    except UsbError:
-        return False
-    finally:
-        phone.close()
 
 
 def _digits(mac: str) -> str:

@@ -14,6 +14,8 @@ from usbprov.errors import ObjectUnreadable
 from usbprov.pki.keys import key_digest
 
 _WHAT = "the certificate"
+_LONGEST_NAME = 200
+_UPN = x509.ObjectIdentifier("1.3.6.1.4.1.311.20.2.3")
 _UNREADABLE = (ValueError, TypeError, x509.InvalidVersion, UnsupportedAlgorithm)
 
 
@@ -40,8 +42,8 @@ def load_certificate(der: bytes) -> x509.Certificate:
     try:
         certificate = x509.load_der_x509_certificate(der)
         summarise(certificate)  # the library parses late; hostile bytes are to fail here
-        if certificate.serial_number <= 0:
-            raise ValueError("its serial number is not positive (RFC 5280 4.1.2.2)")
+        if certificate.serial_number < 0:  # well-known old roots have 0
+            raise ValueError("its serial number is negative (RFC 5280 4.1.2.2)")
     except _UNREADABLE as error:
         raise ObjectUnreadable(_WHAT, str(error)) from None
     return certificate
@@ -88,7 +90,49 @@ def summarise(certificate: x509.Certificate) -> CertificateSummary:
     )
 
 
+def shown_name(name: x509.Name) -> str:
+    """Write a name as RFC 4514, fit for a terminal: a certificate may hold any characters."""
+    text = name.rfc4514_string()
+    return "".join(c if c.isprintable() else "?" for c in text)[:_LONGEST_NAME] or "(no name)"
+
+
 def common_names(certificate: x509.Certificate) -> list[str]:
     """Return the subject's common names, in their order."""
     attributes = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     return [str(attribute.value) for attribute in attributes]
+
+
+def user_addresses(certificate: x509.Certificate) -> list[str]:
+    """Return the addresses of users that a certificate names: ``alice@contoso.test``.
+
+    They stand in common names, and as mail addresses, SIP URIs and user principal names in the
+    subject alternative name (RFC 5280 4.2.1.6). Names without ``@`` are passed over.
+
+    Raises:
+        ObjectUnreadable: Its extensions are damaged.
+    """
+    try:
+        alternatives = certificate.extensions.get_extension_for_class(
+            x509.SubjectAlternativeName
+        ).value
+    except x509.ExtensionNotFound:
+        alternatives = x509.SubjectAlternativeName([])
+    except (*_UNREADABLE, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
+        raise ObjectUnreadable(_WHAT, str(error)) from None
+    names = [*common_names(certificate), *map(_alternative, alternatives)]
+    return [_without_scheme(name) for name in names if "@" in name]
+
+
+def _alternative(name: x509.GeneralName) -> str:
+    if isinstance(name, x509.OtherName):
+        # A UTF8String whose length takes one byte; a longer one is no address of a user.
+        is_upn = name.type_id == _UPN and name.value[:1] == b"\x0c"
+        return name.value[2:].decode("utf-8", "replace") if is_upn else ""
+    if isinstance(name, x509.RFC822Name | x509.UniformResourceIdentifier):
+        return name.value
+    return ""
+
+
+def _without_scheme(address: str) -> str:
+    scheme, colon, rest = address.partition(":")
+    return rest if colon and scheme.lower() in {"sip", "sips"} else address
