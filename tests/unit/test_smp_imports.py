@@ -5,7 +5,7 @@ import sys
 
 CODE = """
 import sys, usbprov_drivers.smp.driver as driver
-heavy = {"cryptography", "usbprov.pki", "usbprov.emulation", "asyncio", "http"}
+heavy = {"cryptography", "usbprov.pki.certificates", "usbprov.emulation", "asyncio", "http"}
 heavy |= {"usbprov_drivers.smp." + name for name in ("firmware", "emulator", "store", "ports")}
 print(sorted(heavy & set(sys.modules)))
 """

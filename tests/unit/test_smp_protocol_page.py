@@ -64,6 +64,12 @@ def test_the_capability_bits_are_the_code_s(capability: m.Caps) -> None:
     assert f"{capability.value} {word}" in PAGE
 
 
+@pytest.mark.parametrize("bit", list(m.Sigs))
+def test_the_signature_bits_are_the_code_s(bit: m.Sigs) -> None:
+    words = {"RSA_SHA1": "RSA with SHA-1", "RSA_SHA2": "RSA with SHA-2", "RSA_PSS": "RSASSA-PSS"}
+    assert f"{bit.value} {words.get(str(bit.name), bit.name)}" in PAGE
+
+
 def test_the_interface_is_the_code_s() -> None:
     assert f"subclass 0x{identity.INTERFACE_SUBCLASS:02x}" in PAGE
     assert f"protocol 0x{identity.INTERFACE_PROTOCOL:02x}" in PAGE

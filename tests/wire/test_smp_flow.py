@@ -20,6 +20,7 @@ from usbprov.phone.contract import (
     PhoneSettings,
 )
 from usbprov.pki.keys import from_pkcs8, generate_rsa, key_digest, to_pkcs8
+from usbprov.pki.limits import ChainLimits, SignatureKind
 from usbprov.pki.requests import load_request
 from usbprov_drivers.smp.driver import SmpPhone
 from usbprov_drivers.smp.factory import OTHER_USER
@@ -255,8 +256,33 @@ def test_roots_are_added_once(tmp_path: Path) -> None:
     for root in (*roots, roots[0]):
         phone.add_root(root)
     assert phone.info().roots == {sha256(root).hexdigest() for root in roots}
-    stored = phone.read(ObjectKind.ROOT, 0)
-    assert stored == b"".join(sorted(roots, key=lambda root: sha256(root).digest()))
+    assert [phone.read_root(sha256(root).hexdigest()) for root in roots] == roots
+
+
+def test_a_root_that_is_not_there_cannot_be_read(tmp_path: Path) -> None:
+    phone, _, _ = a_phone(tmp_path)
+    with pytest.raises(PhoneRefused, match="no such key or object"):
+        phone.read_root("00" * 32)
+
+
+def test_a_phone_says_what_it_can_verify(tmp_path: Path) -> None:
+    plain, _, _ = a_phone(tmp_path)
+    assert plain.info().limits is None
+
+
+@pytest.mark.parametrize(
+    ("personality", "limits"),
+    [
+        ("no-sha2", ChainLimits(frozenset({SignatureKind.RSA_SHA1}))),
+        ("rsa-limit=2048", ChainLimits(rsa_bits=2048)),
+        ("no-sha2 rsa-limit=1024", ChainLimits(frozenset({SignatureKind.RSA_SHA1}), 1024)),
+    ],
+)
+def test_limits_of_verification_are_told(
+    tmp_path: Path, personality: str, limits: ChainLimits
+) -> None:
+    phone, _, _ = a_phone(tmp_path, personality=personality)
+    assert phone.info().limits == limits
 
 
 def test_the_clock_is_read_and_set(tmp_path: Path) -> None:

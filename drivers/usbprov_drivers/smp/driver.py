@@ -1,5 +1,6 @@
 """The driver of the ``smp`` family: the phone contract, spoken in the commands of PROTOCOL.md."""
 
+import hashlib
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from usbprov.phone.contract import (
     PhoneSettings,
     Progress,
 )
+from usbprov.pki.limits import ChainLimits, SignatureKind
 from usbprov.usb.devices import AttachedDevice, DeviceFacts
 from usbprov_drivers.smp import identity
 from usbprov_drivers.smp import messages as m
@@ -37,6 +39,12 @@ _CAPABILITIES = {
     m.Caps.PROVE: Capability.PROVE,
     m.Caps.SIGN: Capability.SIGN,
     m.Caps.IDENTIFY: Capability.IDENTIFY,
+}
+_SIGNATURES = {
+    m.Sigs.RSA_SHA1: SignatureKind.RSA_SHA1,
+    m.Sigs.RSA_SHA2: SignatureKind.RSA_SHA2,
+    m.Sigs.RSA_PSS: SignatureKind.RSA_PSS,
+    m.Sigs.ECDSA: SignatureKind.ECDSA,
 }
 _KINDS = {ObjectKind.CERTIFICATE: m.Kind.CERT, ObjectKind.CHAIN: m.Kind.CHAIN}
 _SIGN_IN_SLOT = 0
@@ -73,6 +81,7 @@ class SmpPhone:
                 slots=slots,
                 roots=roots(items),
                 settings=self._settings() if said.caps & m.Caps.CONFIGURE else None,
+                limits=_limits(said),
             )
 
     def generate_key(
@@ -119,20 +128,27 @@ class SmpPhone:
         progress(100)
 
     def read(self, kind: ObjectKind, slot: int) -> bytes:
-        """Return the slot's certificate or chain; for ``ROOT``, all roots in a row, any slot."""
+        """Return the slot's certificate or chain."""
         with self._doing(f"reading its {kind.value}", slot):
-            if kind is ObjectKind.ROOT:
-                digests = sorted(roots(read_items(self._session)))
-                return b"".join(self._root(bytes.fromhex(digest)) for digest in digests)
             ask = m.GetRequest(_KINDS[kind], slot)
             return fetch(self._session, m.GET, lambda off: changed(ask, off=off))
 
     def add_root(self, certificate: bytes) -> None:
-        """Transfer a root certificate (DER) and add it to the trust store."""
+        """Transfer a certificate (DER) and add it to the trust store."""
         parcel = Parcel(m.Kind.ROOT, certificate)
         with self._doing("the root certificate"):
             send_parcel(self._session, parcel, _nobody)
             self._commit(parcel)
+
+    def read_root(self, sha256: str) -> bytes:
+        """Return the certificate of the trust store that has this digest."""
+        digest = bytes.fromhex(sha256)
+        ask = m.GetRequest(m.Kind.ROOT, sha=digest)
+        with self._doing("reading a trusted root"):
+            root = fetch(self._session, m.GET, lambda off: changed(ask, off=off))
+        if hashlib.sha256(root).digest() != digest:
+            raise ProtocolViolation(self._name, "GET: another root than was asked for")
+        return root
 
     def prove(self, slot: int, nonce: bytes) -> bytes:
         """Return the active key's signature over ``POSSESSION_PREFIX + nonce``."""
@@ -223,10 +239,6 @@ class SmpPhone:
         logger.debug("%s: %s committed", self._name, parcel.kind.value)
         return answer
 
-    def _root(self, digest: bytes) -> bytes:
-        ask = m.GetRequest(m.Kind.ROOT, sha=digest)
-        return fetch(self._session, m.GET, lambda off: changed(ask, off=off))
-
     @contextmanager
     def _doing(self, what: str, slot: int = 0, *, commits: bool = False) -> Iterator[None]:
         """Turn a refusal into the error that says what it means for ``what``."""
@@ -241,6 +253,15 @@ class SmpPhone:
     def _holds(self, slot: int) -> str:
         states = slot_states(self._name, read_items(self._session), slot + 1)
         return holds(list(states)[slot])
+
+
+def _limits(said: m.InfoResponse) -> ChainLimits | None:
+    """Return the limits of its verification; None if INFO has neither field for them."""
+    if said.sigs is None and said.rsa_max is None:
+        return None
+    all_kinds = frozenset(SignatureKind)
+    kinds = frozenset(kind for bit, kind in _SIGNATURES.items() if (said.sigs or 0) & bit)
+    return ChainLimits(all_kinds if said.sigs is None else kinds, said.rsa_max)
 
 
 def _nobody(_: int) -> None:

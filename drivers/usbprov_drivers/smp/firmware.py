@@ -168,6 +168,8 @@ class Firmware:
             caps=model.caps,
             bits=model.bits,
             max=model.max_object,
+            sigs=model.sigs,
+            rsa_max=model.rsa_max,
         )
 
     def _clock_read(self, _: m.Nothing) -> m.Time:

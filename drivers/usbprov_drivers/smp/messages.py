@@ -81,6 +81,15 @@ class Caps(IntFlag):
     IDENTIFY = 128
 
 
+class Sigs(IntFlag):
+    """INFO's ``sigs``: signatures that it verifies in a server's chain (PROTOCOL.md 4.0)."""
+
+    RSA_SHA1 = 1
+    RSA_SHA2 = 2
+    RSA_PSS = 4
+    ECDSA = 8
+
+
 class Kind(Enum):
     """What PUT, COMMIT and GET carry."""
 
@@ -176,7 +185,10 @@ class ParametersResponse:
 
 @dataclass(frozen=True)
 class InfoResponse:
-    """Who the phone is and what it can do; ``max`` in bytes, ``bits`` are RSA modulus lengths."""
+    """Who the phone is and what it can do; ``max`` in bytes, ``bits`` are RSA modulus lengths.
+
+    ``sigs`` and ``rsa_max`` are the limits of what it verifies; without them it says nothing.
+    """
 
     rev: int = field(metadata=rule(Int(255, 1)))
     vendor: str = field(metadata=_LABEL)
@@ -188,6 +200,8 @@ class InfoResponse:
     caps: int = field(metadata=_U32)
     bits: tuple[int, ...] = field(metadata=rule(ListOf(Int(4096, 2048), 8, 1)))
     max: int = field(metadata=rule(Int(MAX_OBJECT, 4096)))
+    sigs: int | None = field(default=None, metadata=_U32)
+    rsa_max: int | None = field(default=None, metadata=rule(Int(65536, 1024)))
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from usbprov.pki.keys import RSA_SIZES
-from usbprov_drivers.smp.messages import Caps
+from usbprov_drivers.smp.messages import Caps, Sigs
 
 _ALL = Caps(0xFF)
 
@@ -20,6 +20,8 @@ class Model:
         buffer: SMP buffer in bytes.
         latency: Seconds that it waits before each answer.
         keygen_seconds: Least time for a key, in seconds.
+        sigs: What it verifies in a server's chain; None if it does not say.
+        rsa_max: The longest RSA modulus that it verifies, in bits; None if it does not say.
     """
 
     serial: str
@@ -34,3 +36,5 @@ class Model:
     firmware: str = "1.0.0"
     bits: tuple[int, ...] = RSA_SIZES
     max_object: int = 16384
+    sigs: Sigs | None = None
+    rsa_max: int | None = None

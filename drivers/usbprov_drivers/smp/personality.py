@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from usbprov.errors import LabUnusable
-from usbprov_drivers.smp.messages import Caps
+from usbprov_drivers.smp.messages import Caps, Sigs
 from usbprov_drivers.smp.model import Model
 from usbprov_drivers.smp.state import MAX_SLOTS
 from usbprov_drivers.smp.wire import MIN_BUFFER
@@ -85,6 +85,15 @@ OPTIONS: Mapping[str, Option] = {
     "old-roots": Option(
         "leaves the factory with one other trusted root instead of the given ones",
         lambda makeup, _: replace(makeup, old_roots=True),
+    ),
+    "no-sha2": Option(
+        "verifies no chain with SHA-2, only RSA with SHA-1",
+        _model(lambda model, _: replace(model, sigs=Sigs.RSA_SHA1)),
+    ),
+    "rsa-limit": Option(
+        "verifies no chain with an RSA key of more than this many bits (1024 to 65536)",
+        _model(lambda model, value: replace(model, rsa_max=int(_within(int(value), 1024, 65536)))),
+        None,
     ),
     "clock-behind": Option(
         f"leaves the factory with its clock this many days behind ({_A_YEAR} if none are given)",
