@@ -31,7 +31,9 @@ from test_webservices_canned import (
 from usbprov.errors import (
     AnswerInvalid,
     CredentialRefused,
+    RedirectRefused,
     RequestRefused,
+    ServerBusy,
     ServerFailed,
     ServerTimeout,
     ServerUnreachable,
@@ -104,7 +106,7 @@ def wait_until(condition: object, seconds: float = 5) -> None:
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_redirect_of_a_pin_is_not_followed(pool: Pool, status: int) -> None:
     pool.answers[PIN_PATH] = canned(status, b"", Location=f"{WEBTICKET}/other")
-    assert isinstance(failure_of(pool), AnswerInvalid)
+    assert isinstance(failure_of(pool), RedirectRefused)
     assert [post.path for post in pool.posts()] == [PIN_PATH]
 
 
@@ -112,7 +114,7 @@ def test_redirect_of_a_pin_is_not_followed(pool: Pool, status: int) -> None:
     ("status", "kind"),
     [
         (500, ServerFailed),
-        (503, ServerFailed),
+        (503, ServerBusy),
         (404, RequestRefused),
         (401, CredentialRefused),
         (204, AnswerInvalid),
@@ -153,15 +155,15 @@ def test_redirect_of_metadata_is_followed_on_the_host(pool: Pool) -> None:
 )
 def test_redirect_of_metadata_elsewhere_is_not_followed(pool: Pool, location: str) -> None:
     pool.answers[MEX] = canned(302, b"", Location=location.format(port=pool.port))
-    assert isinstance(failure_of(pool), AnswerInvalid)
+    assert isinstance(failure_of(pool), RedirectRefused)
     assert {request.path for request in pool.seen} <= {MEX, CERTPROV + "/"}
 
 
 def test_redirects_without_end_are_left(pool: Pool) -> None:
     pool.answers[MEX] = canned(302, b"", Location=MEX)
     error = failure_of(pool)
-    assert isinstance(error, AnswerInvalid)
-    assert "redirects without end" in str(error)
+    assert isinstance(error, RedirectRefused)
+    assert "no end of them" in str(error)
     assert len(pool.seen) == 6
 
 

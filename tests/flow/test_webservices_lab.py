@@ -17,6 +17,7 @@ from usbprov.errors import (
     ServerFailed,
     ServerTimeout,
     ServerUnreachable,
+    StoreUnreachable,
     UsbprovError,
     WrongUser,
 )
@@ -24,9 +25,9 @@ from usbprov.lab.faults import FaultName, FaultSetting, parse_fault
 from usbprov.lab.store import published
 from usbprov.lab.up import Lab, LabOptions
 from usbprov.pki.certificates import common_names, load_certificate, thumbprint
-from usbprov.pki.chains import build_chain, is_root
 from usbprov.pki.keys import generate_rsa, key_digest
 from usbprov.pki.requests import build_request
+from usbprov.pki.validation import Verifier
 from usbprov.webservices.client import WebServices
 from usbprov.webservices.deadline import TimeLimits
 from usbprov.webservices.metadata import TicketMethod
@@ -96,9 +97,9 @@ def test_offer_is_what_the_metadata_says(services: WebServices) -> None:
 def test_chain_is_presented_up_to_the_known_root(services: WebServices) -> None:
     presented = [load_certificate(der) for der in services.presented_chain()]
     anchors = [load_certificate(der) for der in services.trusted_roots()]
-    chain = build_chain(presented[0], [*presented[1:], *anchors])
-    assert len(chain) == 3
-    assert is_root(chain[-1])
+    verdict = Verifier(frozenset(anchors), datetime.now(UTC)).judge(tuple(presented))
+    assert len(verdict.path) == 3
+    assert verdict.findings == ()
 
 
 def test_openssl_reads_what_was_issued(lab: Lab, services: WebServices) -> None:
@@ -197,7 +198,7 @@ def test_new_certificate_of_a_phone_replaces_its_old_one(
 @pytest.mark.parametrize(
     ("fault", "kind"),
     [
-        ("store-unreachable", ServerFailed),
+        ("store-unreachable", StoreUnreachable),
         ("html-500", ServerFailed),
         ("drop-connection", ServerUnreachable),
         ("drop-answer", ServerUnreachable),
@@ -227,7 +228,7 @@ def test_slow_server_is_left_in_time(lab: Lab) -> None:
 def test_passing_trouble_passes(lab: Lab, services: WebServices) -> None:
     ticket = ticket_of(lab, services)
     lab.faults.switch_on(parse_fault("store-unreachable=1"))
-    with pytest.raises(ServerFailed) as caught:
+    with pytest.raises(StoreUnreachable) as caught:
         services.publish(ticket, phone_request(), ENDPOINT)
     assert caught.value.retryable
     assert services.publish(ticket, phone_request(), ENDPOINT)
@@ -247,7 +248,7 @@ def test_lab_of_an_unknown_authority_is_not_talked_to(lab: Lab) -> None:
 
 def test_lab_with_an_expired_certificate_is_not_talked_to(tmp_path: Path) -> None:
     with (
-        Lab(LabOptions(dir=tmp_path, faults=["expired-cert"])) as lab,
+        Lab(LabOptions(dir=tmp_path, faults=["expired-server-cert"])) as lab,
         client_of(lab) as services,
         pytest.raises(ServerCertificateExpired),
     ):

@@ -30,6 +30,7 @@ from usbprov.errors import (
     ServerUnreachable,
     TrustError,
 )
+from usbprov.pki.certificates import thumbprint
 from usbprov.webservices.client import WebServices
 from usbprov.webservices.deadline import TimeLimits
 
@@ -84,6 +85,7 @@ def test_certificate_that_proves_nothing_ends_the_conversation(
         with pytest.raises(kind, match=re.escape(reason)) as caught:
             services.ticket(CREDENTIAL, ENDPOINT, None)
         assert caught.value.server == f"127.0.0.1:{pool.port}"
+        assert thumbprint(certificate.certificate) in caught.value.presented[0]
         with pytest.raises(kind):
             services.presented_chain()
         assert pool.seen == []

@@ -5,9 +5,12 @@ import pytest
 from usbprov.errors import (
     AnswerInvalid,
     CredentialRefused,
+    RedirectRefused,
     RequestRefused,
+    ServerBusy,
     ServerFailed,
     ServiceError,
+    StoreUnreachable,
 )
 from usbprov.webservices.faults import (
     Complaint,
@@ -75,19 +78,19 @@ def test_observed_fault_is_a_refused_credential() -> None:
         (500, fault("s:Server", "Oops."), ServerFailed),
         (500, fault("a:InternalServiceFault", "Oops."), ServerFailed),
         (500, fault("s:Server", "Oops.", diagnosis("28001", "Not you.")), RequestRefused),
-        (500, fault("s:Server", "x", diagnosis("1", "The store is unavailable")), ServerFailed),
+        (500, fault("s:Server", "x", diagnosis("1", "The store is unavailable")), StoreUnreachable),
         (500, b"", ServerFailed),
         (500, HTML, ServerFailed),
         (502, HTML, ServerFailed),
         (503, b"<Envelope><Fault>", ServerFailed),
         (599, b"", ServerFailed),
-        (429, b"", ServerFailed),
+        (429, b"", ServerBusy),
         (408, b"", ServerFailed),
         (400, b"", RequestRefused),
         (403, HTML, RequestRefused),
         (404, HTML, RequestRefused),
         (401, b"", CredentialRefused),
-        (302, b"", AnswerInvalid),
+        (302, b"", RedirectRefused),
         (202, b"", AnswerInvalid),
     ],
 )
@@ -170,9 +173,9 @@ def test_error_info_is_read_whatever_its_children(
 @pytest.mark.parametrize(
     ("reason", "kind"),
     [
-        ("The user store of the home pool is unavailable.", ServerFailed),
-        ("Data store unavailable", ServerFailed),
-        ("The user store cannot be reached.", ServerFailed),
+        ("The user store of the home pool is unavailable.", StoreUnreachable),
+        ("Data store unavailable", StoreUnreachable),
+        ("The user store cannot be reached.", StoreUnreachable),
         ("The request is malformed.", RequestRefused),
         ("The user has no store credit.", RequestRefused),
     ],

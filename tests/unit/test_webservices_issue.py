@@ -8,7 +8,8 @@ from lxml import etree
 
 from usbprov.errors import AnswerInvalid, UsageError
 from usbprov.phone.endpoint import Endpoint
-from usbprov.webservices.issue import PinAdapter, read_ticket
+from usbprov.webservices.adapters import load_pin_form
+from usbprov.webservices.issue import read_ticket
 from usbprov.webservices.proof import timestamp
 from usbprov.webservices.ticket import PinCredential, Ticket
 from usbprov.webservices.xmlsafe import parse
@@ -159,13 +160,13 @@ def test_neither_ticket_nor_credential_shows_a_secret() -> None:
 
 
 def test_pin_is_sent_as_a_user_name_token() -> None:
-    header = PinAdapter().security(PinCredential("1001", "<7&205>"))
+    header = load_pin_form().header(PinCredential("1001", "<7&205>"))
     read_back = etree.fromstring(etree.tostring(header))
     assert [e.text for e in read_back[0]] == ["1001", "<7&205>"]
 
 
 def test_pin_that_xml_cannot_carry_is_refused_without_naming_it() -> None:
     with pytest.raises(UsageError) as caught:
-        PinAdapter().security(PinCredential("1001", "7205\x00canary"))
+        load_pin_form().header(PinCredential("1001", "7205\x00canary"))
     assert "canary" not in str(caught.value)
     assert caught.value.__context__ is None

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from usbprov.errors import AnswerInvalid, RequestRefused, ServerFailed
+from usbprov.errors import AnswerInvalid, RequestRefused, StoreUnreachable
 from usbprov.phone.endpoint import Endpoint
 from usbprov.webservices.publish import publish_fields, read_certificate
 from usbprov.webservices.session import Answer
@@ -95,7 +95,7 @@ def test_error_info_wins_over_a_certificate() -> None:
 
 def test_store_that_is_down_may_be_tried_again() -> None:
     error = "<ErrorInfo><Reason>The user store is unavailable.</Reason></ErrorInfo>"
-    with pytest.raises(ServerFailed, match="store is unavailable") as caught:
+    with pytest.raises(StoreUnreachable, match="store is unavailable") as caught:
         read_certificate(answer(error=error), REQUEST_ID)
     assert caught.value.retryable
 

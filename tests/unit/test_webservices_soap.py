@@ -9,7 +9,8 @@ from lxml import etree
 
 from usbprov.phone.endpoint import Endpoint
 from usbprov.webservices import soap
-from usbprov.webservices.issue import PinAdapter, issue_fields
+from usbprov.webservices.adapters import load_pin_form
+from usbprov.webservices.issue import issue_fields
 from usbprov.webservices.publish import publish_fields
 from usbprov.webservices.session import Answer
 from usbprov.webservices.ticket import PinCredential
@@ -42,7 +43,7 @@ class Recorder:
 
 
 def issue(post: soap.Post) -> Answer:
-    header = PinAdapter().security(PinCredential("1001", "7205"))
+    header = load_pin_form().header(PinCredential("1001", "7205"))
     fields = issue_fields("https://pool.test/port", ENDPOINT, bytes(32))
     return soap.call(post, soap.Operation.ISSUE, URL, header, fields)
 

@@ -4,20 +4,25 @@ import functools
 import secrets
 import time
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from usbprov.errors import CredentialRefused, NotOffered, WrongUser
+from usbprov.errors import CredentialRefused, NotOffered, UsageError, WrongUser
 from usbprov.phone.endpoint import Endpoint
 from usbprov.webservices.deadline import DEFAULT_LIMITS, TimeLimits
-from usbprov.webservices.ticket import PinCredential, Ticket
+from usbprov.webservices.site import DEFAULT_TLS, Site
+from usbprov.webservices.ticket import Credential, Ticket, TicketCache, Way, sip_uri
 from usbprov.webservices.urls import host_of, port_of, server_of, service_url
 
 if TYPE_CHECKING:
     import ssl
 
     from usbprov.webservices.metadata import Metadata, Offer
-    from usbprov.webservices.session import HttpSession
+    from usbprov.webservices.methods import Method
+    from usbprov.webservices.session import Answer, HttpSession
+    from usbprov.webservices.soap import Security
+    from usbprov.webservices.trust.sources import Source
 
 # ruff: noqa: PLC0415 - HTTP, XML and SOAP are imported when something is asked of a server
 
@@ -25,12 +30,18 @@ if TYPE_CHECKING:
 class WebServices:
     """The Web Services of one pool. One keep-alive session; not thread-safe; close it.
 
-    Nothing is sent twice: no method repeats a request, whatever happens to it, and a PIN that was
-    sent and earned no ticket is not sent again by this object even when asked to.
+    Nothing is sent twice: no method repeats a request, whatever happens to it, and a credential
+    that was sent and earned no ticket is not sent again by this object even when asked to.
     """
 
     def __init__(
-        self, url: str, *, ca_file: Path | None = None, timeout: TimeLimits = DEFAULT_LIMITS
+        self,
+        url: str,
+        *,
+        ca_file: Path | None = None,
+        timeout: TimeLimits = DEFAULT_LIMITS,
+        site: Site | None = None,
+        tickets: TicketCache | None = None,
     ) -> None:
         """Prepare; nothing is sent yet.
 
@@ -38,6 +49,8 @@ class WebServices:
             url: URL of the certificate provisioning service.
             ca_file: PEM file with the only trust anchors that count, or None for the system's.
             timeout: Time limits of each exchange.
+            site: What the site has settled about its servers.
+            tickets: Where tickets are kept, to be shared with others; else this object's own.
 
         Raises:
             UsageError: The URL cannot be used.
@@ -45,8 +58,11 @@ class WebServices:
         self.url = service_url(url)
         self._ca_file = ca_file
         self._limits = timeout
-        self._tried: set[PinCredential] = set()
+        self._site = site or Site()
+        self._tickets = tickets or TicketCache()
+        self._tried: set[Credential] = set()
         self._secrets: set[str] = set()
+        self._connection_is_someones = False
 
     def __enter__(self) -> Self:
         return self
@@ -69,13 +85,15 @@ class WebServices:
     def _tls(self) -> "ssl.SSLContext":
         from usbprov.webservices.tls import tls_context
 
-        return tls_context(self._ca_file)
+        return tls_context(self._ca_file, self._site.least_tls(host_of(self.url)))
 
     @functools.cached_property
     def _session(self) -> "HttpSession":
         from usbprov.webservices.session import HttpSession
+        from usbprov.webservices.tls import tls_context
 
-        return HttpSession(self._tls, self._limits)
+        others = {h: tls_context(self._ca_file, v) for h, v in self._site.min_tls.items()}
+        return HttpSession(tls_context(self._ca_file, DEFAULT_TLS), self._limits, others)
 
     def offer(self) -> "Offer":
         """Read what both services offer; asked once, then remembered.
@@ -108,43 +126,87 @@ class WebServices:
             raise status_error(answer)
         return read_metadata(parse(answer.body, answer.server))
 
-    def ticket(self, credential: PinCredential, endpoint: Endpoint, user: str | None) -> Ticket:
-        """Obtain a Web ticket; the credential is sent once, in one request.
+    def choose(self, ways: Sequence[Way]) -> Way:
+        """Return the first of several ways to a ticket that the server offers.
+
+        Raises:
+            NotOffered: It offers none of them.
+            ServiceError: The metadata cannot be had, as for ``offer``.
+            TrustError: The server cannot prove who it is.
+        """
+        from usbprov.webservices.methods import PORTS
+
+        offer = self.offer()
+        for way in ways:
+            if not offer.methods.isdisjoint(PORTS[way]):
+                return way
+        raise NotOffered(host_of(offer.issuer), f"sign-in by {' or '.join(ways)}")
+
+    def kept_ticket(self, user: str) -> Ticket | None:
+        """Return a ticket for a user that was got before and can still be used, or None."""
+        offer = self.offer()
+        return self._tickets.find(server_of(offer.issuer), user, offer.publish_location)
+
+    def ticket(self, credential: Credential, endpoint: Endpoint, user: str | None) -> Ticket:
+        """Obtain a Web ticket, and keep it; the credential is sent once.
 
         Args:
-            credential: Extension and PIN.
+            credential: Proves the user.
             endpoint: The phone for which it is.
             user: SIP address that the ticket must be for, or None.
 
         Raises:
-            CredentialRefused: The server does not accept extension and PIN, or they were sent
-                before and earned no ticket.
-            WrongUser: They are another user's.
+            CredentialRefused: The server does not accept the credential, or it was sent before
+                and earned no ticket.
+            WrongUser: It is another user's.
+            NotOffered: The server does not take this kind of credential.
+            UsageError: This computer lacks what the credential needs.
             ServiceError: There is no usable answer.
             TrustError: The server cannot prove who it is; nothing was sent.
         """
-        from usbprov.webservices import faults, issue, soap
-        from usbprov.webservices.metadata import TicketMethod, ticket_location
+        from usbprov.webservices import issue
+        from usbprov.webservices.metadata import ticket_location
+        from usbprov.webservices.methods import PORTS, method_of
         from usbprov.webservices.proof import KEY_SIZE
         from usbprov.webservices.xmlsafe import parse
 
+        method = method_of(credential, self._site.pin_form)
         offer = self.offer()
-        location = ticket_location(offer, TicketMethod.PIN)
+        location = ticket_location(offer, *PORTS[method.way])
         if credential in self._tried:
             raise CredentialRefused(server_of(location), "sent once already; it is not sent again")
         entropy = secrets.token_bytes(KEY_SIZE)
-        fields = issue.issue_fields(offer.publish_location, endpoint, entropy)
-        header = issue.PinAdapter().security(credential)
+        claimed = user if method.claims_user else None
+        fields = issue.issue_fields(offer.publish_location, endpoint, entropy, claimed)
+        security = method.security()
         self._tried.add(credential)
-        self._secrets.add(credential.pin)
-        answer = soap.call(self._session.post, soap.Operation.ISSUE, location, header, fields)
-        error = faults.complaint_error(answer, self._secrets)
-        if error is not None:
-            raise error
+        try:
+            answer = self._issue(method, location, security, fields)
+        except (NotOffered, UsageError):  # of this side, before the credential was sent
+            self._tried.discard(credential)
+            raise
         ticket = issue.read_ticket(parse(answer.body, answer.server), endpoint, entropy)
         self._tried.discard(credential)
         _check_user(ticket, user, answer.server)
+        self._tickets.keep(server_of(offer.issuer), offer.publish_location, ticket)
         return ticket
+
+    def _issue(
+        self, method: "Method", location: str, security: "Security", fields: dict[str, object]
+    ) -> "Answer":
+        """Send the request for a ticket, and return an answer that is no complaint."""
+        from usbprov.webservices import faults, soap
+
+        self._secrets |= method.secrets
+        if self._connection_is_someones:
+            self._session.close()  # the next user gets a new one
+        self._connection_is_someones |= method.signs_in_connection
+        send = method.sender(self._session.post)
+        answer = soap.call(send, soap.Operation.ISSUE, location, security, fields)
+        error = faults.complaint_error(answer, self._secrets)
+        if error is not None:
+            raise error
+        return answer
 
     def publish(self, ticket: Ticket, request: bytes, endpoint: Endpoint) -> bytes:
         """Have a certificate request signed and published in the user's home pool.
@@ -172,6 +234,8 @@ class WebServices:
         location = self.offer().publish_location
         answer = soap.call(self._session.post, soap.Operation.PUBLISH, location, insert, fields)
         error = faults.complaint_error(answer, self._secrets)
+        if isinstance(error, CredentialRefused):
+            self._tickets.drop(ticket)
         if error is not None:
             raise error
         return publish.read_certificate(answer, request_id, self._secrets)
@@ -200,11 +264,19 @@ class WebServices:
 
         return trusted_roots(self._tls)
 
+    def chain_download(self) -> "Source":
+        """Return the server's download of its chain, as a source that is not asked yet.
+
+        Raises:
+            ConfigInvalid: The site's file for its form cannot be used.
+        """
+        from usbprov.webservices.trust.download import DownloadSource, anonymous_url, site_form
+
+        form = site_form(self._site.chain_form)
+        return DownloadSource(anonymous_url(self.url), form, self._limits)
+
 
 def _check_user(ticket: Ticket, user: str | None, server: str) -> None:
     """Compare the ticket's user with the one asked for, with or without ``sip:``."""
-    if user is None:
-        return
-    asked = user if user.lower().startswith("sip:") else f"sip:{user}"
-    if asked.lower() != ticket.sip_uri.lower():
-        raise WrongUser(server, asked, ticket.sip_uri)
+    if user is not None and sip_uri(user) != sip_uri(ticket.sip_uri):
+        raise WrongUser(server, sip_uri(user), ticket.sip_uri)

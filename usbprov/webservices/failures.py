@@ -3,21 +3,29 @@
 import http.client
 import socket
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ReadTimeoutError
 
 from usbprov.errors import (
     AnswerInvalid,
+    ObjectUnreadable,
     ServerTimeout,
     ServerUnreachable,
     ServiceError,
     TrustError,
 )
-from usbprov.webservices.tls import trust_error
+from usbprov.pki.certificates import load_certificate, shown_name, thumbprint
+from usbprov.webservices.tls import look_at_chain, trust_error
 
 Failure = ServiceError | TrustError
+
+_MOST_WORDS = 200
+_WORDS_READ = 4000
+_MOST_CERTIFICATES = 10
+_HTTPS_PORT = 443
 
 
 @dataclass(frozen=True)
@@ -63,7 +71,48 @@ def _nest(error: BaseException) -> Iterator[BaseException]:
 
 def _tls(case: _Case) -> Failure:
     assert isinstance(case.error, ssl.SSLError)  # noqa: S101 - the table's own row
-    return trust_error(case.error, case.server)
+    return trust_error(case.error, case.server, presented_lines(case.server))
+
+
+def presented_lines(server: str) -> tuple[str, ...]:
+    """Describe what a server presents, a line a certificate, by a handshake of its own.
+
+    Nothing that is got so is verified or used: it is what a person looks at, to see why the
+    server was refused.
+
+    Args:
+        server: ``host`` or ``host:port``.
+    """
+    parts = urlsplit(f"//{server}")
+    presented = look_at_chain(parts.hostname or "", parts.port or _HTTPS_PORT)
+    return tuple(_certificate_line(der) for der in presented[:_MOST_CERTIFICATES])
+
+
+def _certificate_line(der: bytes) -> str:
+    try:
+        certificate = load_certificate(der)
+    except ObjectUnreadable as error:
+        return cleaned(str(error))
+    subject, issuer = shown_name(certificate.subject), shown_name(certificate.issuer)
+    begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    return (
+        f"{subject}, issued by {issuer}, valid {begin:%Y-%m-%d} to {end:%Y-%m-%d} UTC, "
+        f"SHA-256 {thumbprint(certificate)}"
+    )
+
+
+def cleaned(words: str, secrets: Iterable[str] = ()) -> str:
+    """Make a server's words fit for a terminal: one line, no control characters, not too long.
+
+    Args:
+        words: Any text.
+        secrets: Texts that were sent and must not come back.
+    """
+    words = words[:_WORDS_READ]
+    for secret in secrets:
+        words = words.replace(secret, "***")
+    line = " ".join("".join(c if c.isprintable() else " " for c in words).split())
+    return line[:_MOST_WORDS] or "no reason given"
 
 
 def _unreachable(words: str) -> Callable[[_Case], Failure]:

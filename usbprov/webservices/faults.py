@@ -2,39 +2,45 @@
 
 The carriers are a SOAP 1.1 fault (with ``OCSDiagnosticsFault`` or without), the header
 ``X-Ms-diagnostics`` in both spellings, ``ErrorInfo`` within a good answer, and bare HTTP errors
-([MS-OCAUTHWS] 2.2.4, 3.1.4.1, 3.2.4.1; ``protocol.md`` 6). A complaint about the request or the
-credentials is final; only a server that is down, or its user store, is worth a repeat.
+([MS-OCAUTHWS] 2.2.4, 3.1.4.1, 3.2.4.1; ``protocol.md`` 6). ``TABLE`` has what each means. Whether
+an error is passing or final, and what to do about it, its class says.
+
+Only 28020 was seen from real servers. The other numbers are those of the lab: the real list
+([MS-OCER] 7.22) is not publicly readable, so the words count as much as the numbers.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
-from enum import Enum, auto
-from typing import TYPE_CHECKING, assert_never
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from usbprov.errors import (
     AnswerInvalid,
     CredentialRefused,
+    NumberShared,
+    PinLocked,
+    PinUnset,
+    RedirectRefused,
+    RegistrarUnavailable,
     RequestRefused,
+    ServerBusy,
     ServerFailed,
     ServiceError,
+    StoreUnreachable,
 )
-from usbprov.webservices.session import Answer
+from usbprov.webservices.failures import cleaned
+from usbprov.webservices.session import REDIRECTS, Answer
 from usbprov.webservices.xmlsafe import descendants, find_path, parse, text_of
 
 if TYPE_CHECKING:
     from lxml import etree
 
-_MOST_WORDS = 200
 _OK = 200
-
-
-class Class(Enum):
-    """What a complaint is about."""
-
-    CREDENTIAL = auto()
-    REQUEST = auto()
-    SERVER = auto()
+_WORDS_READ = 1000
+_LONGEST_WAIT = 86_400.0
 
 
 @dataclass(frozen=True)
@@ -52,31 +58,147 @@ class Complaint:
     fault_code: str = ""
 
 
-_BY_ERROR_ID = {28020: Class.CREDENTIAL}
+@dataclass(frozen=True)
+class Sign:
+    """By what a complaint is recognised: any one of what is given.
 
-_BY_FAULT_CODE = {
-    # WSS 1.1 12, WS-Trust 1.3 11
-    "FailedAuthentication": Class.CREDENTIAL,
-    "FailedCheck": Class.CREDENTIAL,
-    "InvalidSecurity": Class.CREDENTIAL,
-    "InvalidSecurityToken": Class.CREDENTIAL,
-    "MessageExpired": Class.CREDENTIAL,
-    "SecurityTokenUnavailable": Class.CREDENTIAL,
-    "UnsupportedSecurityToken": Class.CREDENTIAL,
-    # SOAP 1.1 4.4.1, and what WCF says of itself
-    "ActivationFailed": Class.SERVER,
-    "InternalServiceFault": Class.SERVER,
-    "Server": Class.SERVER,
-    "ServerTooBusy": Class.SERVER,
-}
+    Attributes:
+        ids: Numbers of [MS-OCER].
+        words: What its words contain.
+        codes: Fault codes, by local name.
+        accidents: Fault codes that count only without a number: a numbered diagnosis was made
+            for this request, so it is no accident.
+        statuses: HTTP status codes, where nothing else is told.
+        dated: Whether the header ``Retry-After`` must be there besides.
+        anything: Recognises every complaint.
+    """
 
-_BY_STATUS = {401: Class.CREDENTIAL, 407: Class.CREDENTIAL, 408: Class.SERVER, 429: Class.SERVER}
+    ids: frozenset[int] = frozenset()
+    words: re.Pattern[str] | None = None
+    codes: frozenset[str] = frozenset()
+    accidents: frozenset[str] = frozenset()
+    statuses: Container[int] = ()
+    dated: bool = False
+    anything: bool = False
 
-_STORE_DOWN = re.compile(
-    r"\bstore\b.*\b(unavailable|not available|unreachable|not be reached|cannot be reached)\b",
-    re.IGNORECASE | re.DOTALL,
+    def fits(self, complaint: Complaint) -> bool:
+        """Say whether this is such a complaint."""
+        return (
+            self.anything
+            or complaint.error_id in self.ids
+            or bool(self.words and self.words.search(complaint.words[:_WORDS_READ]))
+            or complaint.fault_code in self.codes
+            or (complaint.error_id is None and complaint.fault_code in self.accidents)
+        )
+
+    def fits_status(self, answer: Answer) -> bool:
+        """Say whether this is such an answer, which tells nothing but its status."""
+        return answer.status in self.statuses and ("Retry-After" in answer.headers) >= self.dated
+
+
+@dataclass(frozen=True)
+class _Case:
+    """What is known when the error is made; the words are fit for a terminal."""
+
+    answer: Answer
+    words: str
+    error_id: int | None = None
+
+
+_Maker = Callable[[_Case], ServiceError]
+_Worded = CredentialRefused | RequestRefused | StoreUnreachable | RegistrarUnavailable
+
+
+def _told(kind: type[_Worded]) -> _Maker:
+    return lambda case: kind(case.answer.server, case.words, case.error_id)
+
+
+def _failed(case: _Case) -> ServiceError:
+    return ServerFailed(case.answer.server, case.answer.status, case.words)
+
+
+def _busy(case: _Case) -> ServiceError:
+    return ServerBusy(case.answer.server, case.words, retry_after(case.answer))
+
+
+def _redirected(case: _Case) -> ServiceError:
+    try:
+        host = urlsplit(case.answer.headers.get("Location", "")).hostname
+    except ValueError:
+        host = None
+    where = f" to {cleaned(host)}" if host else ""
+    problem = f"{_status_words(case.answer)}{where}, in answer to what is sent once only"
+    return RedirectRefused(case.answer.server, problem)
+
+
+def _no_answer(case: _Case) -> ServiceError:
+    words = f"{_status_words(case.answer)} is not the answer to this request"
+    return AnswerInvalid(case.answer.server, words)
+
+
+def _about(subject: str, trouble: str) -> re.Pattern[str]:
+    """Match a subject with its trouble after it, not far off, whatever the case."""
+    return re.compile(rf"\b{subject}\b.{{0,120}}\b(?:{trouble})\b", re.IGNORECASE | re.DOTALL)
+
+
+_DOWN = (
+    "unavailable|not available|unreachable|(?:not|cannot) be (?:reached|contacted)|not running|"
+    "(?:not|no) (?:respond|responding|response)|down"
 )
-"""The one passing trouble that the service tells in ``ErrorInfo`` (``protocol.md`` 5.5)."""
+_UNSET = "not (?:been )?set|never (?:been )?set|expired"
+_SHARED = "not unique|shared|ambiguous|more than one|several|multiple"
+
+TABLE: tuple[tuple[Sign, _Maker], ...] = (
+    # --- what is told of the PIN, whatever the carrier
+    (Sign(ids=frozenset({28901}), words=_about("PIN", "locked|locked out")), _told(PinLocked)),
+    (Sign(ids=frozenset({28902, 28903}), words=_about("PIN", _UNSET)), _told(PinUnset)),
+    (Sign(words=re.compile(r"\bno PIN\b", re.IGNORECASE)), _told(PinUnset)),
+    (
+        Sign(ids=frozenset({28904}), words=_about("(?:number|extension)", _SHARED)),
+        _told(NumberShared),
+    ),
+    (Sign(words=_about(f"(?:{_SHARED}) users", "number|extension")), _told(NumberShared)),
+    # --- what stands behind the Web Services (Problems 1 and 2 of the phones' own help)
+    (Sign(ids=frozenset({28911}), words=_about("store", _DOWN)), _told(StoreUnreachable)),
+    (Sign(ids=frozenset({28912}), words=_about("registrar", _DOWN)), _told(RegistrarUnavailable)),
+    # --- the credentials: WSS 1.1 12, WS-Trust 1.3 11
+    (
+        Sign(
+            ids=frozenset({28020}),
+            codes=frozenset(
+                {
+                    "FailedAuthentication",
+                    "FailedCheck",
+                    "InvalidSecurity",
+                    "InvalidSecurityToken",
+                    "MessageExpired",
+                    "SecurityTokenUnavailable",
+                    "UnsupportedSecurityToken",
+                }
+            ),
+        ),
+        _told(CredentialRefused),
+    ),
+    # --- the server itself: what WCF says, and SOAP 1.1 4.4.1
+    (Sign(accidents=frozenset({"ServerTooBusy"})), _busy),
+    (Sign(accidents=frozenset({"ActivationFailed", "InternalServiceFault", "Server"})), _failed),
+    # --- any other complaint is about the request
+    (Sign(anything=True), _told(RequestRefused)),
+)
+"""What each complaint means; the first sign that fits counts."""
+
+STATUS_TABLE: tuple[tuple[Sign, _Maker], ...] = (
+    (Sign(statuses={401, 407}), _told(CredentialRefused)),
+    (Sign(statuses={429}), _busy),
+    (Sign(statuses={503}, dated=True), _busy),
+    (Sign(statuses={408}), _failed),
+    (Sign(statuses=REDIRECTS), _redirected),
+    (Sign(statuses=range(500, 1000)), _failed),
+    (Sign(statuses=range(400, 500)), _told(RequestRefused)),
+    (Sign(statuses=range(1000)), _no_answer),
+)
+"""What an HTTP status means where nothing else is told. The body is no source of words: it may be
+any page."""
 
 _DIAGNOSTICS_ID = re.compile(r"\s*(\d{1,9})\s*;")
 _DIAGNOSTICS_KEYED = re.compile(r"""(reason|faultcode)\s*=\s*"([^"]*)\"""", re.IGNORECASE)
@@ -98,43 +220,33 @@ def complaint_error(answer: Answer, secrets: Iterable[str] = ()) -> ServiceError
 
 def error_for(complaint: Complaint, answer: Answer, secrets: Iterable[str] = ()) -> ServiceError:
     """Return the error that a complaint means."""
-    words = _cleaned(complaint.words, secrets)
-    return _error(_class(complaint), answer, words, complaint.error_id)
-
-
-def _class(complaint: Complaint) -> Class:
-    if _STORE_DOWN.search(complaint.words):
-        return Class.SERVER
-    by_code = _BY_FAULT_CODE.get(complaint.fault_code, Class.REQUEST)
-    if complaint.error_id is None:
-        return by_code
-    # A numbered diagnosis was made for this request: whatever the code, it is no accident.
-    told = Class.REQUEST if by_code is Class.SERVER else by_code
-    return _BY_ERROR_ID.get(complaint.error_id, told)
+    case = _Case(answer, cleaned(complaint.words, secrets), complaint.error_id)
+    return next(make for sign, make in TABLE if sign.fits(complaint))(case)
 
 
 def status_error(answer: Answer) -> ServiceError:
-    """Return the error that an HTTP status other than 200 means where nothing else is said.
-
-    The body is no source of words: it may be any page.
-    """
-    words = f"HTTP status {answer.status} {answer.phrase}".rstrip()
-    if answer.status < 400:
-        return AnswerInvalid(answer.server, f"{words} is not the answer to this request")
-    by_hundred = Class.SERVER if answer.status >= 500 else Class.REQUEST
-    return _error(_BY_STATUS.get(answer.status, by_hundred), answer, words, None)
+    """Return the error that an HTTP status other than 200 means where nothing else is said."""
+    make = next(make for sign, make in STATUS_TABLE if sign.fits_status(answer))
+    phrase = answer.phrase if make is _failed else _status_words(answer)
+    return make(_Case(answer, phrase))
 
 
-def _error(kind: Class, answer: Answer, words: str, error_id: int | None) -> ServiceError:
-    match kind:
-        case Class.CREDENTIAL:
-            return CredentialRefused(answer.server, words, error_id)
-        case Class.REQUEST:
-            return RequestRefused(answer.server, words, error_id)
-        case Class.SERVER:
-            bare = words.startswith("HTTP status")
-            return ServerFailed(answer.server, answer.status, answer.phrase if bare else words)
-    assert_never(kind)
+def _status_words(answer: Answer) -> str:
+    return f"HTTP status {answer.status} {answer.phrase}".rstrip()
+
+
+def retry_after(answer: Answer) -> float | None:
+    """Return the header ``Retry-After`` in seconds from now (RFC 9110 10.2.3); None without it."""
+    value = answer.headers.get("Retry-After", "").strip()
+    if value.isascii() and value.isdigit():
+        return min(float(value[:9]), _LONGEST_WAIT)
+    try:
+        moment = parsedate_to_datetime(value)
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        seconds = (aware - datetime.now(UTC)).total_seconds()
+    except (ValueError, OverflowError):
+        return None
+    return min(max(seconds, 0.0), _LONGEST_WAIT)
 
 
 def soap_fault(answer: Answer) -> Complaint | None:
@@ -184,17 +296,9 @@ def error_info(response: "etree._Element") -> Complaint | None:
     if info is None:
         return None
     texts = {name: text_of(next(descendants(info, name), None)) for name in ("ErrorId", "Reason")}
-    everything = " ".join(str(text) for text in info.itertext(with_tail=False))
+    everything = " ".join(str(text) for text in info.itertext(with_tail=False))[:_WORDS_READ]
     return Complaint(texts["Reason"] or everything, _number(texts["ErrorId"]))
 
 
 def _number(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else None
-
-
-def _cleaned(words: str, secrets: Iterable[str]) -> str:
-    """Make a server's words fit for a terminal: one line, no control characters, not too long."""
-    for secret in secrets:
-        words = words.replace(secret, "***")
-    line = " ".join("".join(c if c.isprintable() else " " for c in words).split())
-    return line[:_MOST_WORDS] or "no reason given"

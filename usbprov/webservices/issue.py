@@ -11,19 +11,19 @@ from xml.sax.saxutils import escape
 
 from lxml import etree
 
-from usbprov.errors import AnswerInvalid, UsageError
+from usbprov.errors import AnswerInvalid, NotOffered
 from usbprov.phone.endpoint import Endpoint
 from usbprov.webservices.names import (
-    PASSWORD_TEXT,
+    CLAIMS_DIALECT,
     REQUEST_ISSUE,
     SAML_TOKEN,
     SYMMETRIC_KEY,
-    WSSE,
+    URI_CLAIM,
     WSU,
 )
 from usbprov.webservices.proof import p_sha1, timestamp
 from usbprov.webservices.rawcut import inner_bytes, outer_bytes
-from usbprov.webservices.ticket import PinCredential, Ticket
+from usbprov.webservices.ticket import Ticket, sip_uri
 from usbprov.webservices.xmlsafe import (
     XmlDocument,
     descendants,
@@ -39,61 +39,46 @@ _SIP_URI = re.compile(
 )
 
 
-class PinAdapter:
-    """How a PIN goes over the wire: the one place to correct when the true form is known.
-
-    LAB CHOICE (``protocol.md`` 4.2 b, 11.3): no public document tells the form that real servers
-    take. Here it is a WSS ``UsernameToken`` with extension and PIN as plain text, within TLS.
-    """
-
-    def security(self, credential: PinCredential) -> "etree._Element":
-        """Build the ``wsse:Security`` header.
-
-        Raises:
-            UsageError: Extension or PIN has characters that XML cannot carry.
-        """
-        try:
-            return self._header(credential)
-        except ValueError:
-            pass
-        raise UsageError("extension and PIN must be plain text without control characters")
-
-    def _header(self, credential: PinCredential) -> "etree._Element":
-        header = etree.Element(f"{{{WSSE}}}Security", nsmap={"wsse": WSSE})
-        token = etree.SubElement(header, f"{{{WSSE}}}UsernameToken")
-        etree.SubElement(token, f"{{{WSSE}}}Username").text = credential.extension
-        password = etree.SubElement(token, f"{{{WSSE}}}Password", Type=PASSWORD_TEXT)
-        password.text = credential.pin
-        return header
-
-
-def issue_fields(audience: str, endpoint: Endpoint, entropy: bytes) -> dict[str, object]:
+def issue_fields(
+    audience: str, endpoint: Endpoint, entropy: bytes, user: str | None = None
+) -> dict[str, object]:
     """Return the content of ``wst:RequestSecurityToken``.
 
     Args:
         audience: URL of the port that will take the ticket.
         endpoint: The phone for which it is.
         entropy: The client's share of the proof key.
+        user: SIP address that the client claims to be, or None: the server says who it is.
     """
+    claims = {} if user is None else {"Claims": _claims(user)}
     return {
         "Context": str(endpoint.instance),
         "TokenType": SAML_TOKEN,
         "RequestType": REQUEST_ISSUE,
         "AppliesTo": {"EndpointReference": {"Address": audience}},
+        **claims,
         "Entropy": {"BinarySecret": b64encode(entropy).decode("ascii")},
         "KeyType": SYMMETRIC_KEY,
     }
+
+
+def _claims(user: str) -> dict[str, object]:
+    claim = {"Uri": URI_CLAIM, "Optional": "false", "Value": sip_uri(user)}
+    return {"Dialect": CLAIMS_DIALECT, "ClaimType": claim}
 
 
 def read_ticket(document: XmlDocument, endpoint: Endpoint, entropy: bytes) -> Ticket:
     """Read the answer to a request for a ticket.
 
     Raises:
+        NotOffered: It is a ticket of another kind, which cannot be used here.
         AnswerInvalid: It lacks something, or has something twice that must be unique, or is the
             answer for another request.
     """
     server = document.server
     response = _only(document.root, "RequestSecurityTokenResponse", server)
+    if next(descendants(response, "UserToken"), None) is not None:
+        raise NotOffered(server, "tickets with proof in this way: it gives a compact one (CWT)")
     context = response.get("Context", str(endpoint.instance))
     if context.lower() != str(endpoint.instance):
         raise AnswerInvalid(server, "it is a ticket for another request")

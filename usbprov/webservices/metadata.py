@@ -143,16 +143,16 @@ def ticket_ports(metadata: Metadata) -> dict[TicketMethod, str]:
     }
 
 
-def ticket_location(offer: Offer, method: TicketMethod) -> str:
-    """Return where credentials of a method may be sent.
+def ticket_location(offer: Offer, *methods: TicketMethod) -> str:
+    """Return where credentials may be sent: the first of ``methods`` that is offered.
 
     Raises:
-        NotOffered: The method is not offered.
+        NotOffered: None of them is.
         AnswerInvalid: The address is not on the ticket service's own host, or not ``https``.
     """
     host = host_of(offer.issuer)
-    if method not in offer.ticket_locations:
-        raise NotOffered(
-            host, f"sign-in by {method.name.lower().replace('_', ' ')} ({method.value})"
-        )
+    method = next((m for m in methods if m in offer.ticket_locations), None)
+    if method is None:
+        words = methods[0].name.lower().replace("_", " ")
+        raise NotOffered(host, f"sign-in by {words} ({methods[0].value})")
     return checked(offer.ticket_locations[method], host, told_by=host)

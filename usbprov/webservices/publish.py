@@ -8,6 +8,7 @@ import uuid
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from usbprov.errors import AnswerInvalid, ObjectUnreadable
 from usbprov.phone.endpoint import Endpoint
@@ -23,6 +24,9 @@ from usbprov.webservices.proof import signature, timestamp
 from usbprov.webservices.session import Answer
 from usbprov.webservices.ticket import Ticket
 from usbprov.webservices.xmlsafe import descendants, find_path, parse, text_of
+
+if TYPE_CHECKING:
+    from lxml import etree
 
 _LINE = 76
 
@@ -75,7 +79,8 @@ def read_certificate(answer: Answer, request_id: uuid.UUID, secrets: Iterable[st
 
     Raises:
         RequestRefused: The service says so.
-        ServerFailed: The service says that it cannot reach the user store.
+        StoreUnreachable: It says that it cannot reach the user store.
+        RegistrarUnavailable: It says that it cannot reach the Registrar.
         AnswerInvalid: There is not exactly one certificate, or it answers another request.
     """
     root = parse(answer.body, answer.server).root
@@ -85,8 +90,7 @@ def read_certificate(answer: Answer, request_id: uuid.UUID, secrets: Iterable[st
     complaint = error_info(response)
     if complaint is not None:
         raise error_for(complaint, answer, secrets)
-    echo = next(descendants(response, "RequestID"), None)
-    if echo is not None and text_of(echo).lower() != str(request_id):
+    if not _echoes(response) <= {str(request_id)}:
         raise AnswerInvalid(answer.server, "it answers another request")
     tokens = list(descendants(response, "BinarySecurityToken"))
     wanted = find_path(
@@ -95,6 +99,19 @@ def read_certificate(answer: Answer, request_id: uuid.UUID, secrets: Iterable[st
     if wanted is None or len(tokens) != 1:
         raise AnswerInvalid(answer.server, f"it has {len(tokens)} certificates instead of one")
     return _certificate(text_of(wanted), answer.server)
+
+
+def _echoes(response: "etree._Element") -> set[str]:
+    """Return the names of requests that an answer gives back: ``RequestID`` and ``Context``.
+
+    The request has no ``Context`` (WS-Trust 1.3 3.1), so an answer that has one must mean the
+    same request all the same.
+    """
+    texts = [text_of(echo) for echo in descendants(response, "RequestID")]
+    texts += [
+        found.get("Context", "") for found in descendants(response, "RequestSecurityTokenResponse")
+    ]
+    return {text.lower() for text in texts} - {""}
 
 
 def _certificate(text: str, server: str) -> bytes:

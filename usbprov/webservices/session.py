@@ -14,7 +14,7 @@ from urllib3 import Retry
 from urllib3.exceptions import HTTPError
 
 from usbprov import __version__
-from usbprov.errors import AnswerInvalid
+from usbprov.errors import RedirectRefused
 from usbprov.webservices.bodies import read_capped
 from usbprov.webservices.deadline import TimeLimits, time_limit
 from usbprov.webservices.failures import exchange_error
@@ -23,7 +23,8 @@ from usbprov.webservices.urls import redirected, server_of
 logger = logging.getLogger(__name__)
 
 _MAX_REDIRECTS = 5
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+"""The status codes that send a client elsewhere (RFC 9110 15.4)."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,16 @@ class Answer:
         status: HTTP status code.
         headers: By name, without regard to case.
         body: Unpacked, at most 1 MiB; it may hold a ticket, so it is not shown.
+        connection: Local TCP port: tells whether two answers came over one connection.
+        certificate: What the server has shown on it, DER; for channel bindings.
     """
 
     url: str
     status: int
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
+    connection: int = 0
+    certificate: bytes = field(default=b"", repr=False)
 
     @property
     def server(self) -> str:
@@ -89,12 +94,28 @@ class HttpSession:
     reason to send again, since a request may hold a PIN.
     """
 
-    def __init__(self, tls: ssl.SSLContext, limits: TimeLimits) -> None:
+    def __init__(
+        self,
+        tls: ssl.SSLContext,
+        limits: TimeLimits,
+        exceptions: Mapping[str, ssl.SSLContext] | None = None,
+    ) -> None:
+        """Prepare; nothing is connected yet.
+
+        Args:
+            tls: Verifies the servers.
+            limits: Time limits of each exchange.
+            exceptions: Other contexts, for some hosts only.
+        """
         self._limits = limits
         self._session = _Session()
         self._session.trust_env = False
         self._session.adapters.clear()
         self._session.mount("https://", VerifiedAdapter(tls))
+        for host, other in (exceptions or {}).items():
+            name = f"[{host}]" if ":" in host else host
+            for end in ("/", ":"):  # or it would be the beginning of other hosts' names
+                self._session.mount(f"https://{name}{end}", VerifiedAdapter(other))
         self._session.headers.update(
             {
                 "User-Agent": f"usbprov/{__version__}",
@@ -117,16 +138,16 @@ class HttpSession:
         """Fetch a public document, following redirects that stay on the host.
 
         Raises:
-            AnswerInvalid: A redirect leaves the host, or there is no end of them.
+            RedirectRefused: A redirect leaves the host, or there is no end of them.
             ServiceError: There is no usable answer.
             TrustError: The server cannot prove who it is.
         """
         for _ in range(_MAX_REDIRECTS + 1):
             answer = self._exchange("GET", url, None, {})
-            if answer.status not in _REDIRECTS:
+            if answer.status not in REDIRECTS:
                 return answer
             url = redirected(url, answer.headers.get("Location", ""))
-        raise AnswerInvalid(server_of(url), "it redirects without end")
+        raise RedirectRefused(server_of(url), "there is no end of them")
 
     def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         """Send a request once; a redirect is not followed, but is the answer.
@@ -168,5 +189,14 @@ class HttpSession:
             stream=True,
         ) as found:
             encoding = found.headers.get("Content-Encoding", "")
+            connection, certificate = _came_over(found)
             content = read_capped(found.raw, encoding, server_of(url))
-            return Answer(url, found.status_code, found.headers, content)
+            return Answer(url, found.status_code, found.headers, content, connection, certificate)
+
+
+def _came_over(found: requests.Response) -> tuple[int, bytes]:
+    """Return local port and server certificate of an answer's connection, before it is read."""
+    secured = getattr(found.raw.connection, "sock", None)
+    if not isinstance(secured, ssl.SSLSocket):
+        return 0, b""
+    return secured.getsockname()[1], secured.getpeercert(binary_form=True) or b""

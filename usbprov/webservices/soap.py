@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from importlib.resources import files
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 from lxml import etree
 
@@ -65,6 +65,10 @@ class Insert:
     content: bytes
 
 
+Security: TypeAlias = "etree._Element | Insert | None"  # noqa: SLF001 - lxml's name for its type
+"""A WS-Security header, or what goes into it."""
+
+
 class BundledOnly:
     """The transport for reading WSDL and XSD: it knows the bundled files, and no network."""
 
@@ -101,16 +105,19 @@ def call(
     post: Post,
     operation: Operation,
     address: str,
-    security: "etree._Element | Insert",
+    security: Security,
     fields: Mapping[str, object],
 ) -> Answer:
     """Call an operation, with WS-Addressing and the given WS-Security header.
+
+    Without that one there is no header at all, as the stock client does where HTTP proves the
+    user (``protocol.md`` 3.1).
 
     Args:
         post: Sends it.
         operation: Which.
         address: URL of the port.
-        security: The ``wsse:Security`` header, or the bytes to be put into it.
+        security: The ``wsse:Security`` header, or the bytes to be put into it, or None.
         fields: The content of the operation's element.
     """
     from zeep import Client, Settings  # noqa: PLC0415 - a third of a second
@@ -122,7 +129,7 @@ def call(
         _document(action.wsdl), transport=_Wire(post, insert), settings=Settings(raw_response=True)
     )
     service = client.create_service(action.binding, address)  # type: ignore[no-untyped-call]
-    headers = [*_addressing(address, action.action), header]
+    headers = [] if header is None else [*_addressing(address, action.action), header]
     return cast("Answer", service[action.operation](_soapheaders=headers, **fields))
 
 

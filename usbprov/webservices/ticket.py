@@ -3,11 +3,31 @@
 A ticket is a SAML 1.1 assertion with a proof key: whoever has both acts for the user.
 """
 
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 
 MARGIN = timedelta(seconds=60)
 """A ticket is not used in its last minute, as the stock client does (``protocol.md`` 4.3)."""
+
+
+class Way(StrEnum):
+    """The ways to prove a user to the ticket service, by the names that ``--auth`` has for them."""
+
+    PIN = "pin"
+    """Extension and PIN."""
+    NTLM = "ntlm"
+    """Windows account: NTLMv2."""
+    KERBEROS = "kerberos"
+    """Windows account: Kerberos."""
+    NEGOTIATE = "negotiate"
+    """Windows account: Kerberos where it is to be had, else NTLMv2."""
+    PASSWORD = "password"  # noqa: S105 - the name of a way
+    """User name and password in the message itself."""
+    CERTIFICATE = "certificate"
+    """A user certificate that these Web Services issued before."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +41,51 @@ class PinCredential:
 
     extension: str
     pin: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class PasswordCredential:
+    r"""A Windows account for the port that takes user name and password in the message.
+
+    Attributes:
+        login: ``DOMAIN\user`` or ``user@realm``.
+        password: The password; sent at most once.
+    """
+
+    login: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class WindowsCredential:
+    r"""A Windows account for the ports with integrated Windows authentication.
+
+    Attributes:
+        way: ``NTLM``, ``KERBEROS`` or ``NEGOTIATE``.
+        login: ``DOMAIN\user`` or ``user@realm``; None for the Kerberos ticket that whoever uses
+            this computer has already.
+        password: The password, or None with that.
+    """
+
+    way: Way
+    login: str | None = None
+    password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class CertificateCredential:
+    """A user certificate, and what signs with its key, wherever that is.
+
+    Attributes:
+        certificate: The certificate, DER.
+        sign: Pads a SHA-256 DigestInfo (51 bytes, RFC 8017 9.2) by PKCS#1 v1.5 and signs it.
+    """
+
+    certificate: bytes
+    sign: Callable[[bytes], bytes] = field(repr=False, compare=False)
+
+
+Credential = PinCredential | PasswordCredential | WindowsCredential | CertificateCredential
 
 
 @dataclass(frozen=True)
@@ -46,3 +111,49 @@ class Ticket:
     def usable(self, now: datetime | None = None) -> bool:
         """Say whether there is time enough left to use it, now or at ``now`` (UTC)."""
         return (now or datetime.now(UTC)) < self.expires - MARGIN
+
+
+class TicketCache:
+    """Tickets by server, user and audience, in memory only. Thread-safe; several jobs may share it.
+
+    A ticket is given out until a minute before it expires.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._tickets: dict[tuple[str, str, str], Ticket] = {}
+
+    def find(self, server: str, user: str, audience: str) -> Ticket | None:
+        """Return a ticket that can still be used, or None.
+
+        Args:
+            server: Who issued it: ``host`` or ``host:port``.
+            user: SIP address, with or without its scheme.
+            audience: URL of the port that takes it.
+        """
+        key = _cache_key(server, user, audience)
+        with self._lock:
+            ticket = self._tickets.get(key)
+            if ticket is not None and not ticket.usable():
+                del self._tickets[key]
+                return None
+            return ticket
+
+    def keep(self, server: str, audience: str, ticket: Ticket) -> None:
+        """Keep a ticket in place of an older one for the same user."""
+        with self._lock:
+            self._tickets[_cache_key(server, ticket.sip_uri, audience)] = ticket
+
+    def drop(self, ticket: Ticket) -> None:
+        """Forget a ticket, such as one that its server does not take any more."""
+        with self._lock:
+            self._tickets = {k: kept for k, kept in self._tickets.items() if kept is not ticket}
+
+
+def sip_uri(user: str) -> str:
+    """Return a SIP address with its scheme, in small letters, so that it can be compared."""
+    return f"sip:{user.lower().removeprefix('sip:')}"
+
+
+def _cache_key(server: str, user: str, audience: str) -> tuple[str, str, str]:
+    return server, sip_uri(user), audience

@@ -8,7 +8,7 @@ another host, and then the ticket service's own metadata speaks for that host.
 
 from urllib.parse import SplitResult, urljoin, urlsplit
 
-from usbprov.errors import AnswerInvalid, UsageError
+from usbprov.errors import AnswerInvalid, RedirectRefused, UsageError
 
 SERVICE_PATH = "/CertProv/CertProvisioningService.svc"
 """Path of the certificate provisioning service where a URL has none (``protocol.md`` 1.1)."""
@@ -36,6 +36,7 @@ def service_url(text: str) -> str:
 def server_of(url: str) -> str:
     """Return ``host`` or ``host:port`` of a URL, as errors and logs name the server."""
     host, port = host_of(url), port_of(url)
+    host = f"[{host}]" if ":" in host else host
     return host if port == _HTTPS_PORT else f"{host}:{port}"
 
 
@@ -60,25 +61,35 @@ def checked(location: str, host: str, *, told_by: str) -> str:
     Raises:
         AnswerInvalid: It is another scheme or host, or no usable URL.
     """
+    problem = _problem(location, host)
+    if problem:
+        raise AnswerInvalid(told_by, problem)
+    return location
+
+
+def _problem(location: str, host: str) -> str | None:
     parts = _split(location)
     if parts is None:
-        raise AnswerInvalid(told_by, f"it names an address that is not https: {location[:200]!r}")
-    if host and parts.hostname != host:
-        raise AnswerInvalid(told_by, f"it points to another host, {parts.hostname}")
-    return location
+        return f"it names an address that is not https: {location[:200]!r}"
+    return (
+        f"it points to another host, {parts.hostname}" if host not in {"", parts.hostname} else None
+    )
 
 
 def redirected(url: str, location: str) -> str:
     """Return where a redirect of ``url`` leads, if it stays on the host.
 
     Raises:
-        AnswerInvalid: It leads to another scheme or host, or nowhere.
+        RedirectRefused: It leads to another scheme or host, or nowhere.
     """
     try:
         target = urljoin(url, location)
     except ValueError:
         target = location
-    return checked(target, host_of(url), told_by=server_of(url))
+    problem = _problem(target, host_of(url))
+    if problem:
+        raise RedirectRefused(server_of(url), problem)
+    return target
 
 
 def _split(url: str) -> SplitResult | None:

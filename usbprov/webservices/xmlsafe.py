@@ -11,6 +11,9 @@ from usbprov.errors import AnswerInvalid
 MAX_BYTES = 1 << 20
 """No answer may be larger, neither packed nor unpacked."""
 
+MAX_TAGS = 20_000
+"""No answer may have more: a tag of four bytes costs hundreds when it is an element of a tree."""
+
 _DECLARED_ENCODING = re.compile(rb"""\A\s*<\?xml[^>]*?\sencoding\s*=\s*["']([^"']*)["']""")
 _UTF8 = frozenset({b"utf-8", b"us-ascii", b"ascii"})
 
@@ -59,6 +62,8 @@ def _problem(data: bytes) -> str | None:
     declared = _DECLARED_ENCODING.match(data.removeprefix(b"\xef\xbb\xbf"))
     if declared and declared[1].lower() not in _UTF8:
         return "it is not in UTF-8"
+    if data.count(b"<") > MAX_TAGS:
+        return f"it has more than {MAX_TAGS} tags"
     if b"<!DOCTYPE" in data:
         return "it has a document type (DTD), which is not allowed"
     return None
