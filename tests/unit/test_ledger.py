@@ -169,3 +169,34 @@ def test_a_commit_survives_kill_9(path: Path) -> None:
     os.waitpid(child, 0)
     with Ledger(path) as ledger:
         assert [job.extension for job in ledger.jobs()] == ["1001"]
+
+
+def test_four_processes_may_open_a_new_ledger_together(path: Path) -> None:
+    children = []
+    for number in range(4):
+        child = os.fork()
+        if child == 0:
+            try:
+                Ledger(path).open_job(replace(NEW, slot=number))
+            except BaseException:
+                os._exit(1)
+            os._exit(0)
+        children.append(child)
+    assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0] * 4
+    with Ledger(path) as ledger:
+        assert sorted(job.slot for job in ledger.jobs()) == [0, 1, 2, 3]
+
+
+def test_a_ledger_whose_creation_was_cut_short_is_created_again(path: Path) -> None:
+    path.parent.mkdir()
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+    connection.close()
+    with Ledger(path) as ledger:
+        assert ledger.jobs() == []
+
+
+@pytest.mark.parametrize("number", ["9" * 18, "9" * 30, "\N{ARABIC-INDIC DIGIT ONE}" * 40])
+def test_a_number_too_long_for_a_job(path: Path, number: str) -> None:
+    with Ledger(path) as ledger, pytest.raises(NoSuchJob):
+        ledger.job(number)

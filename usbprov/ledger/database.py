@@ -2,6 +2,7 @@
 
 import contextlib
 import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from usbprov.ledger.schema import SCHEMA, meta, metadata
 
 BUSY_SECONDS = 10
 """How long a write waits for another process before it gives up."""
+
+_RETRY_SECONDS = 0.02
 
 
 class Database:
@@ -56,6 +59,7 @@ class Database:
         self.path.touch(mode=0o600, exist_ok=True)
         engine = create_engine(f"sqlite:///{self.path}", connect_args={"timeout": BUSY_SECONDS})
         event.listen(engine, "connect", _make_durable)
+        event.listen(engine, "begin", _take_write_lock)
         with engine.begin() as connection:
             self._check_schema(connection)
         self._engine = engine
@@ -72,5 +76,26 @@ class Database:
 
 
 def _make_durable(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    # The driver is to begin no transactions of its own: it would commit each CREATE TABLE alone.
+    connection.isolation_level = None
+    _switch_to_wal(connection, time.monotonic() + BUSY_SECONDS)
+    for pragma in ("synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _switch_to_wal(connection: sqlite3.Connection, deadline: float) -> None:
+    """Wait, too, for another process that is just switching: here SQLite itself does not."""
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL").close()
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_RETRY_SECONDS)
+        else:
+            return
+
+
+def _take_write_lock(connection: Connection) -> None:
+    """Take the lock at the beginning, where SQLite waits for it; an upgrade later would fail."""
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import ColumnElement, RowMapping, and_, insert, or_, select, update
+from sqlalchemy import ColumnElement, RowMapping, and_, func, insert, or_, select, update
 
 from usbprov.errors import NoSuchJob, UsbprovError
 from usbprov.ledger.database import Database
@@ -21,6 +21,9 @@ from usbprov.ledger.records import (
     StepState,
 )
 from usbprov.ledger.schema import artifacts, jobs, steps
+
+_MOST_DIGITS = 18
+"""Of a job's number: what fits into 64 bits."""
 
 
 def _now() -> datetime:
@@ -89,7 +92,7 @@ class Ledger:
             NoSuchJob: There is none.
         """
         with self._database.begin() as connection:
-            wanted = int(number) if number.isdecimal() else -1
+            wanted = int(number) if number.isdecimal() and len(number) <= _MOST_DIGITS else -1
             row = connection.execute(select(jobs).filter_by(id=wanted)).mappings().one_or_none()
         if row is None:
             raise NoSuchJob(number)
@@ -102,7 +105,7 @@ class Ledger:
             return [_job(row) for row in rows.mappings()]
 
     def latest(self, new: NewJob, *states: JobState) -> JobRecord | None:
-        """Return the newest job in one of ``states`` for the same phone, slot and user.
+        """Return the newest job in one of ``states`` for the same phone, slot, server and user.
 
         The user is the same if the SIP URI is, or, where the URI is not known on one side, the
         extension.
@@ -111,6 +114,7 @@ class Ledger:
             _phone_is(new.phone_serial, new.phone_mac),
             jobs.c.slot == new.slot,
             jobs.c.state.in_(states),
+            jobs.c.web_services_url == new.web_services_url,
             _user_is(new.user, new.extension),
         )
         with self._database.begin() as connection:
@@ -159,6 +163,12 @@ class Ledger:
             if connection.execute(known).one_or_none() is None:
                 connection.execute(insert(artifacts).values(row))
 
+    def reject(self, job: int, kind: ArtifactKind) -> None:
+        """Put aside what the job keeps of that kind: it failed a check, and is evidence only."""
+        with self._database.begin() as connection:
+            of_kind = update(artifacts).filter_by(job=job, kind=kind)
+            connection.execute(of_kind.values(kind=ArtifactKind.REJECTED))
+
     def artifact(self, job: int, kind: ArtifactKind) -> bytes | None:
         """Return the newest object of that kind (DER), or None."""
         with self._database.begin() as connection:
@@ -183,7 +193,7 @@ def _user_is(user: str | None, extension: str | None) -> ColumnElement[bool]:
     if user is None:
         return jobs.c.extension == extension
     same_extension = and_(jobs.c.user.is_(None), jobs.c.extension == extension)
-    return or_(jobs.c.user == user, same_extension)
+    return or_(func.lower(jobs.c.user) == user.lower(), same_extension)
 
 
 def _job(row: RowMapping) -> JobRecord:

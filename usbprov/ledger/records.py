@@ -35,6 +35,8 @@ class ArtifactKind(StrEnum):
 
     REQUEST = "request"
     CERTIFICATE = "certificate"
+    REJECTED = "rejected"
+    """An answer that failed a check: kept as evidence, never used."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class NewJob:
         port_path: Where the phone was when the job began.
         slot: The credential slot.
         user: SIP URI, or None until the ticket names it.
-        extension: As given, or None.
+        extension: Extension or Windows account, as given; None where neither was needed.
         web_services_url: URL of the certificate provisioning service.
         registrar: ``host[:port]``, or None.
         key_source: Who makes the key: ``phone``, ``existing`` or ``host``.
