@@ -11,8 +11,9 @@ from doubles.services import ROOT, MemoryServices
 
 from usbprov.engine.events import Event, Mark, StepEnded, StepName, StepProgress
 from usbprov.engine.job import Job, known
-from usbprov.engine.order import KeySource, Order
+from usbprov.engine.order import CredentialOrder, KeySource, Order
 from usbprov.engine.result import Outcome, Result
+from usbprov.engine.retry import RetryPolicy
 from usbprov.engine.runner import Runner
 from usbprov.engine.steps.table import KNOWN_FROM_PLAN, STEPS
 from usbprov.errors import (
@@ -28,15 +29,17 @@ from usbprov.errors import (
     ServerUnreachable,
     SlotOccupied,
     Unsupported,
+    UsageError,
     UsbprovError,
 )
 from usbprov.ledger.ledger import Ledger
-from usbprov.ledger.records import JobState, StepState
+from usbprov.ledger.records import ArtifactKind, JobState, StepState
 from usbprov.phone.contract import Capability, SlotState
 from usbprov.pki.certificates import thumbprint
+from usbprov.webservices.ticket import Way
 
 URL = "https://pool.contoso.test/CertProv/CertProvisioningService.svc"
-ORDER = Order(URL, "1001")
+ORDER = Order(URL, CredentialOrder((Way.PIN,), "1001"))
 
 
 @dataclass
@@ -55,6 +58,7 @@ class Bench:
 
     def runner(self, order: Order = ORDER) -> Runner:
         job = Job(order, self.phone, self.ledger, lambda: self.services, self.pin)
+        job.retries = RetryPolicy(attempts=1)
         return Runner(job, self.events.append)
 
     def run(self, order: Order = ORDER, *, dry_run: bool = False) -> Result:
@@ -237,7 +241,7 @@ def test_a_final_refusal_after_the_key_is_stuck_until_replaced(bench: Bench) -> 
 
 def test_an_occupied_slot_is_refused_before_the_server_is_asked(bench: Bench) -> None:
     bench.run()
-    other = replace(ORDER, extension="1002")
+    other = replace(ORDER, credential=CredentialOrder((Way.PIN,), "1002"))
     with pytest.raises(SlotOccupied) as caught:
         bench.run(other)
     assert "sip:alice@contoso.test" in str(caught.value)
@@ -332,12 +336,15 @@ def test_binary_subject_names_do_not_count(bench: Bench) -> None:
     assert bench.run().outcome is Outcome.PROVISIONED
 
 
-def test_an_expired_answer_is_asked_for_again(bench: Bench) -> None:
-    bench.services.days = 0.01
+def test_an_expired_answer_is_asked_for_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.services.days = 0.05
     bench.phone.fail_at = "install"
     with pytest.raises(Interrupted):
         bench.run()
     bench.phone.fail_at, bench.services.days = None, 180
+    monkeypatch.setattr("usbprov.engine.fitness.LEAST_LEFT", timedelta(hours=2))
     assert bench.run().outcome is Outcome.PROVISIONED
     assert bench.services.calls.count("publish") == 2
 
@@ -377,8 +384,102 @@ def test_no_secret_reaches_the_ledger(bench: Bench, tmp_path: Path) -> None:
         assert b"7205" not in file.read_bytes()
 
 
-def test_errors_of_the_tree_only(bench: Bench) -> None:
+def test_a_server_down_before_the_key_leaves_nothing_to_go_on_with(bench: Bench) -> None:
     bench.services.errors["presented_chain"] = [ServerUnreachable(URL, "down")]
-    with pytest.raises(UsbprovError):
+    with pytest.raises(ServerUnreachable):
         bench.run()
     assert bench.states() == [JobState.FAILED]
+
+
+@pytest.mark.parametrize(
+    ("call", "error"),
+    [
+        ("ticket", CredentialRefused(URL, "No valid security token.", 28020)),
+        ("ticket", ServerUnreachable(URL, "down")),
+        ("ticket", UsageError("no PIN")),
+        ("ticket", KeyboardInterrupt()),
+        ("presented_chain", ServerUnreachable(URL, "down")),
+    ],
+)
+def test_a_repeat_that_fails_early_does_not_give_up_the_key(
+    bench: Bench, call: str, error: UsbprovError | KeyboardInterrupt
+) -> None:
+    bench.phone.fail_at = "request"
+    with pytest.raises(Interrupted):
+        bench.run()
+    bench.phone.fail_at = None
+    bench.services.errors[call] = [error]
+    with pytest.raises((UsbprovError, Interrupted)):
+        bench.run()
+    assert bench.states() in ([JobState.OPEN], [JobState.STUCK])
+    assert bench.run().outcome is Outcome.PROVISIONED
+    assert len(bench.phone.keys) == 1
+
+
+def test_an_unfit_answer_is_not_used_again(bench: Bench) -> None:
+    bench.services.subject = "mallory@contoso.test"
+    with pytest.raises(CertificateUnfit):
+        bench.run()
+    bench.services.subject = None
+    assert bench.run().outcome is Outcome.PROVISIONED
+    assert len(bench.phone.keys) == 1
+    kinds = [kept.kind for kept in bench.ledger.artifacts(1)]
+    assert kinds == [ArtifactKind.REQUEST, ArtifactKind.REJECTED, ArtifactKind.CERTIFICATE]
+
+
+def test_a_phone_without_a_clock(bench: Bench) -> None:
+    bench.phone.clock = None
+    assert bench.run(dry_run=True).outcome is Outcome.PLANNED
+    assert bench.run().outcome is Outcome.PROVISIONED
+
+
+def test_a_phone_that_cannot_be_configured_is_refused_before_anything(bench: Bench) -> None:
+    bench.phone.capabilities = ALL - {Capability.CONFIGURE}
+    with pytest.raises(Unsupported):
+        bench.run()
+    assert (bench.services.calls, bench.pins) == ([], 0)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(ORDER, registrar="pool.contoso.test:5061"),
+        replace(ORDER, web_services_url="https://pool.contoso.test/other"),
+    ],
+)
+def test_other_servers_are_not_done_already(bench: Bench, other: Order) -> None:
+    bench.run()
+    with pytest.raises(SlotOccupied, match=r"https://pool\.contoso\.test"):
+        bench.run(other)
+    assert bench.run(replace(other, replace=True)).outcome is Outcome.PROVISIONED
+    assert known(bench.phone.settings).registrar == other.registrar
+
+
+def test_an_interrupted_job_for_another_server_is_not_gone_on_with(bench: Bench) -> None:
+    bench.phone.fail_at = "install"
+    with pytest.raises(Interrupted):
+        bench.run()
+    bench.phone.fail_at = None
+    other = replace(ORDER, web_services_url="https://pool.contoso.test/other", replace=True)
+    bench.services.calls.clear()
+    bench.run(other)
+    assert "publish" in bench.services.calls
+
+
+def test_the_case_of_a_user_does_not_matter(bench: Bench) -> None:
+    bench.run()
+    loud = replace(ORDER, user="sip:ALICE@contoso.test")
+    assert bench.run(loud).outcome is Outcome.ALREADY
+
+
+def test_a_resumed_job_keeps_its_kind_of_key(bench: Bench) -> None:
+    first = bench.run()
+    again = replace(ORDER, replace=True, key=KeySource.EXISTING)
+    bench.phone.fail_at = "install"
+    with pytest.raises(Interrupted):
+        bench.run(again)
+    bench.phone.fail_at = None
+    second = bench.run(replace(ORDER, replace=True))
+    assert second.key_source == "existing"
+    assert known(second.certificate).key_sha256 == known(first.certificate).key_sha256
+    assert bench.run().key_source == "existing"

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from usbprov.engine.retry import Retry
+
 
 class StepName(StrEnum):
     """The steps' names: the same words in the program, the ledger and the documents."""
@@ -45,6 +47,14 @@ class StepProgress:
 
 
 @dataclass(frozen=True)
+class StepRetry:
+    """A call of a step has failed in a way that may pass, and is made again after a wait."""
+
+    step: StepName
+    retry: Retry
+
+
+@dataclass(frozen=True)
 class StepEnded:
     """A step has ended after ``ms`` milliseconds; ``learnt`` says what is known now, in words."""
 
@@ -54,5 +64,5 @@ class StepEnded:
     learnt: str
 
 
-Event = StepBegun | StepProgress | StepEnded
+Event = StepBegun | StepProgress | StepRetry | StepEnded
 Listener = Callable[[Event], None]

@@ -1,17 +1,20 @@
 """A job under way: the order, the phone, and what is known so far."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from usbprov.engine.order import KeySource, Order
+from usbprov.engine.retry import Repeats, RetryPolicy, once
 from usbprov.ledger.ledger import Ledger
 from usbprov.ledger.records import JobRecord
 from usbprov.phone.contract import Phone, PhoneInfo, Progress, SlotState
 from usbprov.phone.endpoint import Endpoint, endpoint_of
 
 if TYPE_CHECKING:
-    from usbprov.webservices.ticket import PinCredential, Ticket
+    from usbprov.webservices.ticket import Credential, Ticket, Way
+    from usbprov.webservices.trust.sources import Source
 
 T = TypeVar("T")
 
@@ -19,7 +22,15 @@ T = TypeVar("T")
 class Services(Protocol):
     """What a job needs of the Web Services; ``usbprov.webservices.client`` fulfils it."""
 
-    def ticket(self, credential: "PinCredential", endpoint: Endpoint, user: str | None) -> "Ticket":
+    def choose(self, ways: "Sequence[Way]") -> "Way":
+        """Return the first of several ways to a ticket that the server offers."""
+        ...
+
+    def kept_ticket(self, user: str) -> "Ticket | None":
+        """Return a ticket for a user that was got before and can still be used, or None."""
+        ...
+
+    def ticket(self, credential: "Credential", endpoint: Endpoint, user: str | None) -> "Ticket":
         """Obtain a Web ticket; a refused credential is never tried again."""
         ...
 
@@ -33,6 +44,10 @@ class Services(Protocol):
 
     def trusted_roots(self) -> list[bytes]:
         """Return the certificates (DER) that this computer takes as trust anchors."""
+        ...
+
+    def chain_download(self) -> "Source":
+        """Return the server's download of its chain, as a source that is not asked yet."""
         ...
 
 
@@ -52,8 +67,12 @@ class Job:
     Attributes:
         connect: Gives the Web Services, connecting on first use; a job that needs no server
             never calls it.
-        pin: Gives the PIN, asking for it on first use.
+        secret: Gives the order's PIN or password, asking for it at the last moment.
         record: The job in the ledger, None until it is opened there.
+        retries: The bounds within which what may pass is tried again.
+        retry: Makes a call again within those bounds; for calls that send no credential.
+        clock_behind: How far the phone's clock was behind this computer's when it was asked, or
+            None where it has none.
         key_source: The order's, or what the plan chose.
         key_sha256: Digest of the public key that is certified.
     """
@@ -62,10 +81,13 @@ class Job:
     phone: Phone
     ledger: Ledger
     connect: Callable[[], Services]
-    pin: Callable[[], str]
+    secret: Callable[[], str]
     progress: Progress = lambda _percent: None
+    retries: RetryPolicy = field(default_factory=RetryPolicy)
+    retry: Repeats = once
     record: JobRecord | None = None
     info: PhoneInfo | None = None
+    clock_behind: timedelta | None = None
     key_source: KeySource | None = None
     user: str | None = None
     ticket: "Ticket | None" = None

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from usbprov.pki.keys import DEFAULT_RSA_BITS
+from usbprov.webservices.ticket import Way
 
 
 class KeySource(StrEnum):
@@ -18,25 +19,43 @@ class KeySource(StrEnum):
 
 
 @dataclass(frozen=True)
+class CredentialOrder:
+    """By what the user is proved to the servers. It holds no secret: the job asks for that.
+
+    Attributes:
+        ways: What may be used; of several the first that the server offers.
+        name: Extension, or Windows account, with which a secret goes. None: the certificate that
+            the phone has, or the Kerberos ticket of whoever uses this computer.
+        because: Why these ways, in words, for the plan.
+    """
+
+    ways: tuple[Way, ...]
+    name: str | None = None
+    because: str = "it was asked for"
+
+
+@dataclass(frozen=True)
 class Order:
     """One order.
 
     Attributes:
         web_services_url: URL of the certificate provisioning service.
-        extension: Extension or phone number for sign-in by PIN.
+        credential: By what the user is proved.
         user: SIP URI with its scheme, or None: the ticket names the user.
         registrar: ``host[:port]`` to be written to the phone, or None.
         key: Who makes the key, or None: the phone if it can, else the host.
         bits: RSA modulus in bits.
         slot: The phone's credential slot.
         replace: Whether what is in the slot may be replaced.
+        old_tls: For which servers an older TLS is allowed, in words; usually none.
     """
 
     web_services_url: str
-    extension: str
+    credential: CredentialOrder
     user: str | None = None
     registrar: str | None = None
     key: KeySource | None = None
     bits: int = DEFAULT_RSA_BITS
     slot: int = 0
     replace: bool = False
+    old_tls: tuple[str, ...] = ()

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from usbprov.engine.events import StepName
+from usbprov.engine.fitness import LEAST_LEFT
 from usbprov.engine.job import Job, known
 from usbprov.engine.order import KeySource
-from usbprov.engine.steps.publish import LEAST_LEFT
 from usbprov.engine.steps.table import STEPS
+from usbprov.engine.steps.ticket import certified_user
 from usbprov.errors import SlotOccupied, Unsupported
 from usbprov.ledger.records import ArtifactKind, JobRecord, JobState, NewJob
 from usbprov.phone.contract import NONCE_SIZE, Capability
@@ -49,6 +50,9 @@ def make_plan(job: Job) -> Plan:
     new = _new_job(job)
     done = None if job.order.replace else _finished(job, new)
     resumes = None if done else _unfinished(job, new)
+    earlier = done or resumes
+    if earlier:
+        job.key_source = KeySource(earlier.key_source)
     if done is None and resumes is None and not job.order.replace:
         _refuse_occupied(job)
     lines = () if done else tuple((step.name, step.intent(job)) for step in STEPS)
@@ -60,6 +64,8 @@ def _key_source(job: Job) -> KeySource:
     if order.slot >= len(info.slots):
         raise Unsupported(job.phone_name, f"it has no slot {order.slot}")
     can_make = Capability.GENERATE_KEY in info.capabilities
+    if Capability.CONFIGURE not in info.capabilities:
+        raise Unsupported(job.phone_name, "it cannot be told its user and servers")
     source = order.key or (KeySource.PHONE if can_make else KeySource.HOST)
     needed = _NEEDED[source]
     if needed is not None and needed not in info.capabilities:
@@ -77,8 +83,8 @@ def _new_job(job: Job) -> NewJob:
         phone_model=f"{info.vendor} {info.model}",
         port_path=job.phone.facts.port_path,
         slot=order.slot,
-        user=order.user,
-        extension=order.extension,
+        user=order.user or certified_user(job),
+        extension=order.credential.name,
         web_services_url=order.web_services_url,
         registrar=order.registrar,
         key_source=known(job.key_source),
@@ -95,20 +101,34 @@ def _finished(job: Job, new: NewJob) -> JobRecord | None:
     certificate = load_certificate(kept)
     in_use = job.slot.active_certificate == thumbprint(certificate)
     left = certificate.not_valid_after_utc - datetime.now(UTC)
-    return record if in_use and left > LEAST_LEFT else None
+    return record if in_use and left > LEAST_LEFT and _settings_hold(job) else None
+
+
+def _settings_hold(job: Job) -> bool:
+    """Say whether the phone has the servers that the order names."""
+    settings, order = known(job.info).settings, job.order
+    return settings is not None and (settings.web_services_url, settings.registrar) == (
+        order.web_services_url,
+        order.registrar,
+    )
 
 
 def _unfinished(job: Job, new: NewJob) -> JobRecord | None:
     """Find the job to go on with; with ``--replace`` one that a final error stopped is given up."""
     stuck = () if job.order.replace else (JobState.STUCK,)
-    return job.ledger.latest(new, JobState.OPEN, *stuck)
+    record = job.ledger.latest(new, JobState.OPEN, *stuck)
+    # Another key than the one that the job was begun with is another job.
+    return record if record and job.order.key in {None, record.key_source} else None
 
 
 def _refuse_occupied(job: Job) -> None:
     slot, settings = job.slot, known(job.info).settings
     if slot.active_certificate is not None:
         owner = f" of {settings.sip_uri}" if settings else ""
-        raise SlotOccupied(job.phone_name, slot.number, f"a certificate{owner}")
+        server = f", for {settings.web_services_url}" if settings else ""
+        registrar = f" and {settings.registrar}" if settings and settings.registrar else ""
+        what = f"a certificate{owner}{server}{registrar}"
+        raise SlotOccupied(job.phone_name, slot.number, what)
     if job.key_source is KeySource.EXISTING:
         return
     if slot.active_key or slot.pending_key:

@@ -39,6 +39,7 @@ class Result:
         job: The job's number in the ledger, or None where none was opened.
         key_source: Who made the key, in a word, or None where that was not decided.
         error: What stopped it, or None.
+        old_tls: For which servers an older TLS was allowed, in words.
     """
 
     outcome: Outcome
@@ -52,3 +53,4 @@ class Result:
     proof: Proof
     plan: Plan | None = None
     error: UsbprovError | None = field(default=None)
+    old_tls: tuple[str, ...] = ()

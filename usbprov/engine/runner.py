@@ -4,16 +4,26 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import NoReturn
 
-from usbprov.engine.events import Listener, Mark, StepBegun, StepEnded, StepName, StepProgress
+from usbprov.engine.events import (
+    Listener,
+    Mark,
+    StepBegun,
+    StepEnded,
+    StepName,
+    StepProgress,
+    StepRetry,
+)
 from usbprov.engine.job import Job, known
 from usbprov.engine.plan import Plan, make_plan
 from usbprov.engine.result import Outcome, Result, StepReport
+from usbprov.engine.retry import Retrier, Retry
 from usbprov.engine.steps.contract import Step
 from usbprov.engine.steps.prove import ProveStep
 from usbprov.engine.steps.table import STEPS
-from usbprov.errors import Interrupted, LedgerError, UsbError, UsbprovError
+from usbprov.errors import CertificateUnfit, Interrupted, LedgerError, UsbError, UsbprovError
 from usbprov.ledger.records import ArtifactKind, JobState, StepState
 from usbprov.pki.certificates import load_certificate, summarise
 
@@ -70,12 +80,15 @@ class Runner:
             proof=job.proof,
             plan=self._plan,
             error=error,
+            old_tls=job.order.old_tls,
         )
 
     # --- before the ledger knows of the job
 
     def _identify(self) -> str:
         self._job.info = info = self._job.phone.info()
+        if info.clock is not None:
+            self._job.clock_behind = datetime.now(UTC) - info.clock
         return f"{info.vendor} {info.model}, firmware {info.firmware}, MAC {info.mac}"
 
     def _make_plan(self) -> str:
@@ -109,6 +122,9 @@ class Runner:
         job = self._job
         job.record = plan.resumes or job.ledger.open_job(plan.new)
         job.user = job.record.user
+        # A job that is gone on with may have made its key in an earlier run.
+        earlier = job.ledger.steps(job.record.id)
+        self._key_begun = any(step.name == StepName.KEY for step in earlier)
         for report in self._reports:
             state = StepState(report.mark.value)
             job.ledger.note_step(job.record.id, report.name, state, report.ms, report.learnt)
@@ -132,18 +148,23 @@ class Runner:
         self._key_begun |= step.name is StepName.KEY
 
     def _run(self, step: Step, started: float) -> None:
-        ledger, job = self._job.ledger, known(self._job.record).id
-        attempt = ledger.begin_step(job, step.name)
+        attempt = _Attempt(self._job, step.name)
         self._key_begun |= step.name is StepName.KEY
+
+        def tell(retry: Retry) -> None:
+            attempt.again(retry)
+            self._listener(StepRetry(step.name, retry))
+
+        self._job.retry = Retrier(self._job.retries, tell)
         try:
             learnt = step.run(self._job)
         except (UsbprovError, KeyboardInterrupt) as error:
             code = error.code if isinstance(error, UsbprovError) else Interrupted.code
             with suppress(LedgerError):  # the first error is the one to tell
-                ledger.end_step(attempt, StepState.FAILED, _ms(started), code=code)
+                attempt.end(StepState.FAILED, code=code)
             raise
-        ms = self._ended(step.name, Mark.DONE, started, learnt)
-        ledger.end_step(attempt, StepState.DONE, ms, learnt)
+        self._ended(step.name, Mark.DONE, started, learnt)
+        attempt.end(StepState.DONE, learnt)
 
     def _stop(
         self, name: StepName, started: float, error: UsbprovError | KeyboardInterrupt
@@ -151,8 +172,11 @@ class Runner:
         """Record where the job stands, and say what stopped it and whether it can go on."""
         told = self._told(name, error)
         self._ended(name, Mark.FAILED, started, str(told))
+        ledger, job = self._job.ledger, known(self._job.record).id
         with suppress(LedgerError):
-            self._job.ledger.finish(known(self._job.record).id, self._state(told), told)
+            if isinstance(told, CertificateUnfit):  # a repeat is to ask anew
+                ledger.reject(job, ArtifactKind.CERTIFICATE)
+            ledger.finish(job, self._state(told), told)
         raise told from None
 
     def _told(self, name: StepName, error: UsbprovError | KeyboardInterrupt) -> UsbprovError:
@@ -175,6 +199,27 @@ class Runner:
         self._reports.append(StepReport(name, mark, ms, learnt))
         self._listener(StepEnded(name, mark, ms, learnt))
         return ms
+
+
+class _Attempt:
+    """One attempt at a step in the ledger; a repeat within the step is an attempt of its own."""
+
+    def __init__(self, job: Job, name: StepName) -> None:
+        self._ledger = job.ledger
+        self._job = known(job.record).id
+        self._name = name
+        self._begin()
+
+    def _begin(self) -> None:
+        self._started = time.monotonic()
+        self._number = self._ledger.begin_step(self._job, self._name)
+
+    def end(self, state: StepState, learnt: str = "", code: str | None = None) -> None:
+        self._ledger.end_step(self._number, state, _ms(self._started), learnt, code)
+
+    def again(self, retry: Retry) -> None:
+        self.end(StepState.FAILED, str(retry), retry.error.code)
+        self._begin()
 
 
 def _ms(started: float) -> int:

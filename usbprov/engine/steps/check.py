@@ -1,18 +1,21 @@
 """Check: what came back must be what was asked for, before it goes anywhere."""
 
-from datetime import UTC, datetime
 from typing import ClassVar
 
+from cryptography import x509
+
 from usbprov.engine.events import StepName
+from usbprov.engine.fitness import LEAST_BITS, invalidity_at, is_short, unfitness, weaknesses
 from usbprov.engine.job import Job, known
+from usbprov.engine.order import KeySource
 from usbprov.engine.times import local
 from usbprov.errors import CertificateUnfit
-from usbprov.pki.certificates import common_names, load_certificate
+from usbprov.pki.certificates import load_certificate
 from usbprov.pki.keys import key_digest
 
 
 class CheckStep:
-    """Pure, and therefore always done again."""
+    """It changes nothing, and is therefore always done again."""
 
     name: ClassVar = StepName.CHECK
     needs: ClassVar = frozenset({"certificate", "key_sha256", "user"})
@@ -24,20 +27,37 @@ class CheckStep:
 
     def intent(self, job: Job) -> str:
         """Say what is checked."""
-        return "public key, user and validity of the certificate"
+        return "the certificate's public key, user, algorithms, and validity by the phone's clock"
 
     def run(self, job: Job) -> str:
-        """Compare key, user and validity."""
+        """Make every check; a weakness that is borne is told."""
         certificate = load_certificate(known(job.certificate))
-        if key_digest(certificate.public_key()) != job.key_sha256:
-            raise CertificateUnfit("it is for another key")
-        # Only names that look like addresses count: the real servers' subject is not known for
-        # certain (protocol.md 5.4), and some clients' requests carry binary ones.
-        names = [name.lower() for name in common_names(certificate) if "@" in name]
-        address = known(job.user).removeprefix("sip:")
-        if names and address.lower() not in names:
-            raise CertificateUnfit(f"it is for {names[0]}, not for {address}")
-        now = datetime.now(UTC)
-        if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
-            raise CertificateUnfit("it is not valid now")
-        return f"for this key and user, valid until {local(certificate.not_valid_after_utc)}"
+        problem = (
+            _other_key(job, certificate)
+            or unfitness(certificate, known(job.user))
+            or _by_the_phones_clock(job, certificate)
+            or _too_short(job, certificate)
+        )
+        if problem:
+            raise CertificateUnfit(problem)
+        told = f"for this key and user, valid until {local(certificate.not_valid_after_utc)}"
+        return "; ".join([told, *weaknesses(certificate)])
+
+
+def _other_key(job: Job, certificate: x509.Certificate) -> str | None:
+    fits = key_digest(certificate.public_key()) == job.key_sha256
+    return None if fits else "it is for another key"
+
+
+def _by_the_phones_clock(job: Job, certificate: x509.Certificate) -> str | None:
+    """Read the clock anew: it may have been set meanwhile."""
+    clock = job.phone.info().clock
+    invalid = None if clock is None else invalidity_at(clock, certificate)
+    return f"it is not valid by the phone's clock, {invalid}" if invalid else None
+
+
+def _too_short(job: Job, certificate: x509.Certificate) -> str | None:
+    """A key that was made for this job has its length by the order; one that was there may not."""
+    if job.key_source is KeySource.EXISTING or not is_short(certificate):
+        return None
+    return f"its RSA key has less than {LEAST_BITS} bits"

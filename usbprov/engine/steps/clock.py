@@ -20,24 +20,18 @@ class ClockStep:
 
     def already(self, job: Job) -> str | None:
         """A clock that is right is left alone; so is one that cannot be set."""
-        info = known(job.info)
-        if info.clock is None or Capability.SET_CLOCK not in info.capabilities:
+        if job.clock_behind is None or Capability.SET_CLOCK not in known(job.info).capabilities:
             return "the phone has no clock that can be set"
-        return "the clock is right" if abs(_behind(info.clock)) <= TOLERANCE else None
+        return "the clock is right" if abs(job.clock_behind) <= TOLERANCE else None
 
     def intent(self, job: Job) -> str:
         """Say how far it is off."""
-        return f"set the clock, which is {_words(_behind(known(known(job.info).clock)))}"
+        return self.already(job) or f"set the clock, which is {_words(known(job.clock_behind))}"
 
     def run(self, job: Job) -> str:
         """Set it to this computer's time."""
-        behind = _behind(known(known(job.info).clock))
         job.phone.set_clock(datetime.now(UTC))
-        return f"set; it was {_words(behind)}"
-
-
-def _behind(clock: datetime) -> timedelta:
-    return datetime.now(UTC) - clock
+        return f"set; it was {_words(known(job.clock_behind))}"
 
 
 def _words(behind: timedelta) -> str:

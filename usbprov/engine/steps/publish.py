@@ -1,32 +1,30 @@
 """Publish: the Web Services sign the certificate and publish it in the user's home pool."""
 
-from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
 from usbprov.engine.events import StepName
+from usbprov.engine.fitness import unfitness
 from usbprov.engine.job import Job, known
 from usbprov.ledger.records import ArtifactKind
 from usbprov.pki.certificates import load_certificate
 from usbprov.pki.keys import key_digest
 
-LEAST_LEFT = timedelta(hours=1)
-"""A certificate with less left is as good as expired: clients enrol anew (``protocol.md`` 13)."""
-
 
 def has_certificate(job: Job) -> bool:
-    """Say whether this job's answer is in the ledger, for a key in the slot, and still good."""
+    """Say whether this job's answer is in the ledger, for a key in the slot, and fit for use.
+
+    One that the check would refuse is no answer: it must be asked for again.
+    """
     kept = job.ledger.artifact(known(job.record).id, ArtifactKind.CERTIFICATE)
     if kept is None:
         return False
     certificate = load_certificate(kept)
     keys = {key.sha256 for key in (job.slot.pending_key, job.slot.active_key) if key}
-    if certificate.not_valid_after_utc - datetime.now(UTC) < LEAST_LEFT:
-        return False
-    return key_digest(certificate.public_key()) in keys
+    return key_digest(certificate.public_key()) in keys and not unfitness(certificate, job.user)
 
 
 class PublishStep:
-    """An answer that was received is never asked for again."""
+    """An answer that was received, and can be used, is never asked for again."""
 
     name: ClassVar = StepName.PUBLISH
     needs: ClassVar = frozenset({"info", "record", "user", "request"})
@@ -41,11 +39,18 @@ class PublishStep:
 
     def intent(self, job: Job) -> str:
         """Say who is asked."""
-        return f"GetAndPublishCert at {job.order.web_services_url}"
+        old = ", ".join(job.order.old_tls)
+        allowed = f"; by exception, older TLS is allowed for {old}" if old else ""
+        return f"GetAndPublishCert at {job.order.web_services_url}{allowed}"
 
     def run(self, job: Job) -> str:
-        """Send the request, and keep the answer before anything is done with it."""
-        services, ticket = job.connect(), known(job.ticket)
-        job.certificate = services.publish(ticket, known(job.request), job.endpoint)
+        """Send the request, and keep the answer before anything is done with it.
+
+        It may be sent again, even when it is not known whether the server took it: the server
+        keeps one certificate per user and device, so the same request for the same key only
+        replaces what the lost answer had. The ticket is not the credential that earned it.
+        """
+        services, ticket, request = job.connect(), known(job.ticket), known(job.request)
+        job.certificate = job.retry(lambda: services.publish(ticket, request, job.endpoint))
         job.ledger.keep(known(job.record).id, ArtifactKind.CERTIFICATE, job.certificate)
         return f"issued and published for device {job.endpoint.instance}"
