@@ -49,10 +49,12 @@ NAMESPACES = (
 @functools.cache
 def _authority() -> Path:
     """Keys made once a process: making five RSA keys for every lab would take most of the time."""
+    from usbprov.lab.assembly import server_names
     from usbprov.lab.authority import open_authority
+    from usbprov.lab.users import DEFAULT_USERS
 
     folder = Path(tempfile.mkdtemp(prefix="usbprov-lab-authority-"))
-    open_authority(folder / "authority", "localhost")
+    open_authority(folder / "authority", server_names("localhost", DEFAULT_USERS))
     import atexit
 
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
@@ -145,7 +147,10 @@ class Client:
 
     @functools.cached_property
     def pin_port(self) -> str:
-        return self._port(self.lab.facts.web_ticket_url, "WebTicketServicePin")
+        return self.ticket_port("Pin")
+
+    def ticket_port(self, way: str) -> str:
+        return self._port(self.lab.facts.web_ticket_url, f"WebTicketService{way}")
 
     def _port(self, service: str, name: str) -> str:
         root = etree.fromstring(self.ask("GET", service + "/mex").body)
@@ -173,6 +178,22 @@ class Client:
 
     def publish(self, ticket: HeldTicket, **changes: object) -> Answer:
         return self.post(self.proof_port, PUBLISH_ACTION, publish_message(ticket, **changes))
+
+
+def bare_rst(entropy: bytes, audience: str, claims: str = "") -> str:
+    """A request without any SOAP header, as the stock client sends it to the Windows port."""
+    encoded = base64.b64encode(entropy).decode()
+    return (
+        f'<?xml version="1.0"?>\r\n<soap:Envelope {NAMESPACES}><soap:Body>'
+        '<wst:RequestSecurityToken Context="124841e4-264d-52e8-96c5-d22aa8cdc316">'
+        "<wst:TokenType>http://docs.oasis-open.org/wss/oasis-wss-saml-token-profile-1.1#SAMLV1.1"
+        "</wst:TokenType><wst:RequestType>http://schemas.xmlsoap.org/ws/2005/02/trust/Issue"
+        "</wst:RequestType><wsp:AppliesTo><wsa:EndpointReference>"
+        f"<wsa:Address>{audience}</wsa:Address></wsa:EndpointReference></wsp:AppliesTo>{claims}"
+        f"<wst:Entropy><wst:BinarySecret>{encoded}</wst:BinarySecret></wst:Entropy>"
+        f"<wst:KeyType>{WST}/SymmetricKey</wst:KeyType>"
+        "</wst:RequestSecurityToken></soap:Body></soap:Envelope>"
+    )
 
 
 TOKEN = (

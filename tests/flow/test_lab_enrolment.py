@@ -195,4 +195,4 @@ def test_paths_are_compared_without_case_and_headers_are_those_of_the_product(cl
 
 def test_reading_a_port_is_a_bad_request_and_other_paths_are_not_found(client):
     assert client.ask("GET", client.pin_port).status == 400
-    assert client.ask("GET", "/").status == 404
+    assert client.ask("GET", "/elsewhere").status == 404

@@ -141,7 +141,10 @@ def test_a_malformed_request_costs_no_try(client, user):
 def test_five_wrong_pins_lock_the_user(lab, client, user):
     for _ in range(5):
         assert_no_token(client.ask_ticket(user.extension, "000000"))
-    assert_no_token(client.ask_ticket(user.extension, user.pin))
+    for pin in (user.pin, "000000"):
+        locked = client.ask_ticket(user.extension, pin)
+        assert fault_code(locked) == "FailedAuthentication"
+        assert text(locked.body, "ErrorId") == "28901"
     unlock(lab.facts.ca_file.parent.parent, user.sip_uri)
     assert client.ask_ticket(user.extension, user.pin).status == 200
 

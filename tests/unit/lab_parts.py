@@ -17,6 +17,9 @@ NOW = datetime(2012, 5, 1, 8, 0, 0, tzinfo=UTC)
 ENDPOINTS = Endpoints("https://lyncpool.contoso.com")
 
 
+SERVER = Profile("lyncpool.contoso.com", Purpose.SERVER, timedelta(days=1))
+
+
 @functools.cache
 def key(number: int = 0) -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(65537, 2048)
@@ -32,7 +35,7 @@ def identity(number: int = 0) -> Identity:
 def authority(number: int = 0, wrapping_key: bytes = bytes(32)) -> Authority:
     one = identity(number)
     nowhere = Path("/nonexistent")
-    return Authority(one, one, one, one, wrapping_key, nowhere, nowhere)
+    return Authority(one, one, one, one, one, SERVER, wrapping_key, nowhere, nowhere)
 
 
 def tickets(number: int = 0, wrapping_key: bytes = bytes(32)) -> Tickets:

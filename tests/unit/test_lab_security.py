@@ -8,11 +8,12 @@ from lxml import etree
 
 from usbprov.lab.security import authenticate, verify_proof
 from usbprov.lab.soap import SoapFault
-from usbprov.lab.tickets import p_sha1
+from usbprov.lab.tickets import Grant, p_sha1
 
 WSU = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd"
 WSSE = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
 KEY = bytes.fromhex("2f738c0d36c86c17dc1c0c4578d6a194847b817095b34c840403604f0947ac4c")
+GRANT = Grant("sip:alice@contoso.com", proof_key=KEY)
 CREATED, EXPIRES = "2012-05-01T08:00:00Z", "2012-05-01T16:00:00Z"
 
 STAMP_A = (
@@ -77,7 +78,7 @@ def test_a_changed_timestamp_does_not_verify(vector):
 @pytest.mark.parametrize("vector", VECTORS)
 def test_a_whole_header_with_the_vector_is_accepted(vector):
     office = tickets()
-    assertion = office.issue("sip:alice@contoso.com", KEY, NOW)
+    assertion = office.issue(GRANT, NOW, NOW + timedelta(hours=8))
     name = assertion.get("AssertionID")
     security = header(vector, name, etree.tostring(assertion).decode())
     ticket = authenticate(security, office, NOW + timedelta(hours=1))
@@ -90,7 +91,7 @@ def test_a_whole_header_with_the_vector_is_accepted(vector):
 )
 def test_outside_its_life_the_ticket_is_refused(moment):
     office = tickets()
-    assertion = office.issue("sip:alice@contoso.com", KEY, NOW)
+    assertion = office.issue(GRANT, NOW, NOW + timedelta(hours=8))
     security = header("A", assertion.get("AssertionID"), etree.tostring(assertion).decode())
     with pytest.raises(SoapFault, match="not valid now"):
         authenticate(security, office, moment)

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from usbprov.lab.certprov import Policy
 from usbprov.lab.phones import port_paths
 from usbprov.lab.pin import read_pin_credential
+from usbprov.lab.refusals import Refusal
 from usbprov.lab.soap import MAX_MESSAGE, Fault, SoapFault, fault_envelope, read_message
 from usbprov.lab.times import read_time, write_time
 
@@ -77,7 +77,7 @@ def test_every_fault_is_a_soap_1_1_fault(fault):
     prefix, _, name = found.findtext("faultcode").partition(":")
     assert found.find("faultcode").nsmap[prefix] == fault.namespace
     assert name == fault.local
-    assert (found.find("detail") is not None) == (fault.error_id is not None)
+    assert (found.find("detail") is not None) == isinstance(fault.says, Refusal)
 
 
 @given(st.datetimes(timezones=st.just(UTC)))
@@ -134,18 +134,6 @@ def test_base64_of_digits_is_never_taken_for_digits(number):
 def test_what_are_no_credentials(user, pin):
     with pytest.raises(SoapFault):
         read_pin_credential(token(user, pin))
-
-
-@pytest.mark.parametrize("bits", [(512, 2048), (4096, 2048), (2048, 32768)])
-def test_a_policy_beyond_the_limits_of_the_product(bits):
-    with pytest.raises(ValueError, match="1024 and 16384"):
-        Policy(*bits)
-
-
-@pytest.mark.parametrize("hours", [7, 8761])
-def test_a_validity_beyond_the_limits_of_the_product(hours):
-    with pytest.raises(ValueError, match="8 and 8760 hours"):
-        Policy(validity=timedelta(hours=hours))
 
 
 def test_port_paths_of_few_and_many_phones():

@@ -11,10 +11,14 @@ from signxml.verifier import XMLVerifier
 
 from usbprov.lab.metadata import Endpoints
 from usbprov.lab.soap import SoapFault
-from usbprov.lab.tickets import Tickets
+from usbprov.lab.tickets import Grant, ProvedBy, Tickets
 
 KEY = bytes(range(32))
 USER = "sip:alice@contoso.com"
+
+
+def issued(office: Tickets) -> etree._Element:
+    return office.issue(Grant(USER, proof_key=KEY), NOW, NOW + timedelta(hours=8))
 
 
 def sent(assertion: etree._Element) -> etree._Element:
@@ -23,13 +27,13 @@ def sent(assertion: etree._Element) -> etree._Element:
 
 
 def test_a_ticket_gives_back_what_was_put_in():
-    ticket = tickets().open(sent(tickets().issue(USER, KEY, NOW)), NOW)
+    ticket = tickets().open(sent(issued(tickets())), NOW)
     assert (ticket.sip_uri, ticket.proof_key) == (USER, KEY)
     assert (ticket.not_before, ticket.not_after) == (NOW, NOW + timedelta(hours=8))
 
 
 def test_the_proof_key_is_neither_in_the_clear_nor_in_the_repr():
-    assertion = tickets().issue(USER, KEY, NOW)
+    assertion = issued(tickets())
     ticket = tickets().open(assertion, NOW)
     import base64
 
@@ -38,7 +42,7 @@ def test_the_proof_key_is_neither_in_the_clear_nor_in_the_repr():
 
 
 def test_the_form_is_that_of_the_field():
-    text = etree.tostring(tickets().issue(USER, KEY, NOW)).decode()
+    text = etree.tostring(issued(tickets())).decode()
     assert re.match(
         r'<saml:Assertion xmlns:saml="urn:oasis:names:tc:SAML:1.0:assertion" MajorVersion="1" '
         r'MinorVersion="1" AssertionID="SamlSecurityToken-[0-9a-f-]{36}" Issuer="https://',
@@ -51,7 +55,7 @@ def test_the_form_is_that_of_the_field():
 
 def test_its_signature_verifies_for_anybody_with_the_certificate():
     verified = XMLVerifier().verify(
-        etree.tostring(tickets().issue(USER, KEY, NOW)),
+        etree.tostring(issued(tickets())),
         x509_cert=identity().certificate,
         id_attribute="AssertionID",
     )
@@ -60,7 +64,7 @@ def test_its_signature_verifies_for_anybody_with_the_certificate():
 
 def test_the_ticket_of_another_signer_is_refused():
     with pytest.raises(SoapFault, match="signature"):
-        tickets().open(tickets(1).issue(USER, KEY, NOW), NOW)
+        tickets().open(issued(tickets(1)), NOW)
 
 
 def test_the_ticket_of_another_pool_is_refused():
@@ -69,12 +73,12 @@ def test_the_ticket_of_another_pool_is_refused():
 
     other = Tickets(authority(), Endpoints("https://otherpool.contoso.com"))
     with pytest.raises(SoapFault, match="incomplete"):
-        tickets().open(other.issue(USER, KEY, NOW), NOW)
+        tickets().open(issued(other), NOW)
 
 
 def test_a_proof_key_wrapped_for_somebody_else_is_refused():
     with pytest.raises(SoapFault, match="incomplete"):
-        tickets().open(tickets(wrapping_key=b"w" * 32).issue(USER, KEY, NOW), NOW)
+        tickets().open(issued(tickets(wrapping_key=b"w" * 32)), NOW)
 
 
 def test_hmac_with_the_public_certificate_is_no_signature():
@@ -83,7 +87,7 @@ def test_hmac_with_the_public_certificate_is_no_signature():
     from signxml.algorithms import CanonicalizationMethod, SignatureMethod
     from signxml.signer import XMLSigner
 
-    assertion = tickets().issue(USER, KEY, NOW)
+    assertion = issued(tickets())
     assertion.remove(assertion.find("{*}Signature"))
     signer = XMLSigner(
         signature_algorithm=SignatureMethod.HMAC_SHA256,
@@ -104,7 +108,7 @@ def test_a_signature_over_a_part_only_is_refused():
     from signxml.algorithms import CanonicalizationMethod
     from signxml.signer import XMLSigner
 
-    assertion = tickets().issue(USER, KEY, NOW)
+    assertion = issued(tickets())
     assertion.remove(assertion.find("{*}Signature"))
     assertion.find("{*}Conditions").set("AssertionID", "part")
     signer = XMLSigner(c14n_algorithm=CanonicalizationMethod.EXCLUSIVE_XML_CANONICALIZATION_1_0)
@@ -137,8 +141,39 @@ def test_garbage_is_refused_in_good_order(garbage):
 
 def test_importing_the_library_alone_would_not_verify_without_a_certificate():
     """The check above rests on the pinned certificate: without one, the library refuses."""
-    assertion = tickets().issue(USER, KEY, NOW)
+    assertion = issued(tickets())
     assertion.find("{*}Signature").remove(assertion.find("{*}Signature/{*}KeyInfo"))
     with pytest.raises(InvalidInput):
         XMLVerifier().verify(etree.tostring(assertion), id_attribute="AssertionID")
     assert tickets().open(assertion, NOW).sip_uri == USER
+
+
+BEARER = "https://lyncpool.contoso.com/Autodiscover/AutodiscoverService.svc/root/user"
+
+
+def test_a_ticket_without_proof_key_is_for_its_audience_only():
+    office = tickets()
+    bearer = office.issue(Grant(USER, bearer_audience=BEARER), NOW, NOW + timedelta(hours=1))
+    ticket = office.open(sent(bearer), NOW, BEARER)
+    assert (ticket.sip_uri, ticket.proof_key) == (USER, b"")
+    for audience in (None, BEARER + "x"):
+        with pytest.raises(SoapFault, match="incomplete"):
+            office.open(sent(bearer), NOW, audience)
+    with pytest.raises(SoapFault, match="incomplete"):
+        office.open(sent(issued(office)), NOW, BEARER)
+
+
+@pytest.mark.parametrize("proved_by", ProvedBy)
+def test_a_ticket_says_how_its_user_was_proved(proved_by):
+    grant = Grant(USER, proved_by, proof_key=KEY)
+    assertion = tickets().issue(grant, NOW, NOW + timedelta(hours=8))
+    found = assertion.find("{*}AuthenticationStatement").get("AuthenticationMethod")
+    assert found == proved_by.value
+
+
+def test_a_compact_ticket_shows_no_key_and_is_of_its_server():
+    end = NOW + timedelta(hours=1)
+    made = tickets().compact(USER, end)
+    assert made.startswith("cwt=")
+    assert made == tickets().compact(USER, end)
+    assert made != tickets(wrapping_key=b"w" * 32).compact(USER, end)

@@ -7,6 +7,7 @@ from usbprov.lab.users import (
     DEFAULT_USERS,
     combine_users,
     parse_users,
+    read_policy,
     read_users,
     synthetic_users,
     write_users,
@@ -75,6 +76,11 @@ def test_pin_and_password_are_not_in_the_repr():
         ({"password": ""}, "password"),
         ({"home_pool": "../elsewhere"}, "home_pool"),
         ({"user_name": "CONTOSO\\alice"}, "user_name"),
+        ({"user_name": "a:b"}, "user_name"),
+        ({"password": "a:b"}, "no colon"),
+        ({"phone_number": "none"}, "phone_number"),
+        ({"pin_state": "lost"}, "set, unset or expired"),
+        ({"pin": ""}, "4 to 24 digits"),
         ({"color": "red"}, "unknown key 'color'"),
     ],
 )
@@ -97,6 +103,29 @@ def test_two_users_may_not_share(same):
     )
     with pytest.raises(ConfigInvalid, match="2 users have the"):
         parse(ALICE, other | shared)
+
+
+def test_users_of_other_numbers_may_share_an_extension():
+    other = ALICE | {"sip_uri": "sip:bob@contoso.test", "phone_number": "+14255550100"}
+    assert len(parse(ALICE, other)) == 2
+    with pytest.raises(ConfigInvalid, match=r"2 users have the extension \+14255550100 1001"):
+        parse(other, other | {"sip_uri": "sip:carol@contoso.test", "user_name": "carol"})
+
+
+def test_without_a_pin():
+    without = {name: value for name, value in ALICE.items() if name != "pin"}
+    (alice,) = parse(without | {"pin_state": "unset"})
+    assert alice.pin == ""
+
+
+def test_a_policy_is_written_beside_the_users(tmp_path):
+    path = tmp_path / "users.toml"
+    write_users(path, DEFAULT_USERS, {"pin_tries": 3, "pin_auth": False, "windows_auth": "ntlm"})
+    assert read_policy(path) == {"pin_tries": 3, "pin_auth": False, "windows_auth": "ntlm"}
+    assert read_users(path) == DEFAULT_USERS
+    path.write_text("policy = 1\n")
+    with pytest.raises(ConfigInvalid, match="policy is not a table"):
+        read_policy(path)
 
 
 @pytest.mark.parametrize("content", [{}, {"users": []}, {"users": 1}, {"users": [1]}, {"user": []}])

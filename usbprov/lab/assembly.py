@@ -1,79 +1,174 @@
 """The front end put together from its parts. Needs the ``lab`` extra."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
 
-from usbprov.lab.app import make_app
+from starlette.types import ASGIApp
+
+from usbprov.lab.accounts import Accounts
+from usbprov.lab.app import Parts, plain_app, secure_app
 from usbprov.lab.authority import Authority, UserIssuer, open_authority
-from usbprov.lab.certprov import CertificateService, Policy
+from usbprov.lab.autodiscover import Autodiscover
+from usbprov.lab.calls import CallLog
+from usbprov.lab.certprov import CertificateService
 from usbprov.lab.faults import FaultName, Faults
 from usbprov.lab.frontend import FrontEnd
 from usbprov.lab.layout import Layout
 from usbprov.lab.metadata import Endpoints
 from usbprov.lab.pin import PinAuthentication
-from usbprov.lab.server import (
-    HttpsServer,
-    listen,
-    loopback_addresses,
-    port_of,
-    server_context,
-)
+from usbprov.lab.policy import Policy, WindowsAuth
+from usbprov.lab.presented import Presentation
+from usbprov.lab.server import WebServer, listen, loopback_addresses, port_of
 from usbprov.lab.store import PoolStores
 from usbprov.lab.tickets import Tickets
 from usbprov.lab.times import Clock, system_clock
 from usbprov.lab.users import LabUser
-from usbprov.lab.webticket import WebTicketService
+from usbprov.lab.webticket import Proofs, WebTicketService
+from usbprov.lab.windows import NEGOTIATE, NTLM, Acceptor, WindowsAuthentication, environment
+from usbprov.lab.x509token import CertificateAuthentication
 
 
-def start_server(
-    layout: Layout, host: str, port: int, users: Sequence[LabUser], faults: Faults
-) -> tuple[Endpoints, HttpsServer]:
-    """Open, or make, what the lab keeps in its folder, and serve over HTTPS.
+@dataclass(frozen=True)
+class Site:
+    """What is to be served.
 
-    Args:
-        layout: The folder.
+    Attributes:
+        layout: The lab's folder.
         host: The server's name; it must resolve to loopback.
-        port: TCP port; 0 for a free one.
+        https_port: TCP port; 0 for a free one.
+        http_port: The same for what is anonymous.
+        registrar: ``host:port`` that users are told.
         users: Who may have tickets.
+        policy: Server settings.
         faults: What goes wrong; may be changed later.
+        keytab: For Kerberos, or None.
+        show: Is called with each line of the request log, or None.
+    """
 
-    Returns:
-        The URLs, and the running server, to be stopped by the caller.
+    layout: Layout
+    host: str
+    https_port: int
+    http_port: int
+    registrar: str
+    users: Sequence[LabUser]
+    policy: Policy
+    faults: Faults
+    keytab: Path | None = None
+    show: Callable[[str], None] | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Served:
+    """What runs, to be stopped by whoever started it.
+
+    Attributes:
+        endpoints: The URLs.
+        servers: Over HTTPS, and over HTTP.
+    """
+
+    endpoints: Endpoints
+    servers: tuple[WebServer, WebServer]
+    undo: contextlib.ExitStack = field(repr=False)
+
+    @property
+    def running(self) -> bool:
+        """Whether both servers are alive."""
+        return all(server.running for server in self.servers)
+
+    def stop(self) -> None:
+        """Stop serving; may be called twice."""
+        self.undo.close()
+
+
+def serve(site: Site) -> Served:
+    """Open, or make, what the lab keeps in its folder, and serve.
 
     Raises:
-        LabUnusable: The folder, the host or the port cannot be used.
+        LabUnusable: The folder, the host, a port or the keytab cannot be used.
     """
-    addresses = loopback_addresses(host)
-    authority = open_authority(layout.authority, host, expired=faults.is_on(FaultName.EXPIRED_CERT))
-    stores = PoolStores(layout.stores)
-    stores.create(users)
-    context = server_context(authority.server_file)
+    addresses = loopback_addresses(site.host)
     with contextlib.ExitStack() as undo:
-        sockets = [undo.enter_context(bound) for bound in listen(addresses, port)]
-        endpoints = Endpoints(f"https://{_in_url(host)}:{port_of(sockets[0])}")
-        front_end = make_front_end(endpoints, host, authority, users, stores, faults, system_clock)
-        server = HttpsServer(front_end, sockets, context)
-        server.start()
-        undo.pop_all()
-    return endpoints, server
+        authority = open_authority(site.layout.authority, server_names(site.host, site.users))
+        stores = PoolStores(site.layout.stores)
+        stores.create(site.users)
+        secure, plain = (
+            [undo.enter_context(bound) for bound in listen(addresses, port)]
+            for port in (site.https_port, site.http_port)
+        )
+        host = f"[{site.host}]" if ":" in site.host else site.host
+        endpoints = Endpoints(
+            f"https://{host}:{port_of(secure[0])}", f"http://{host}:{port_of(plain[0])}"
+        )
+        calls = CallLog(site.layout.calls, site.show)
+        undo.callback(calls.close)
+        parts = _parts(site, endpoints, authority, stores, undo)
+        clock = skewed(site.faults)
+
+        def front(app: ASGIApp) -> FrontEnd:
+            return FrontEnd(app, site.host, clock, calls)
+
+        servers = (
+            WebServer(front(secure_app(parts)), secure, parts.presentation.context()),
+            WebServer(front(plain_app(parts)), plain),
+        )
+        for server in servers:
+            undo.callback(server.stop)
+            server.start()
+        return Served(endpoints, servers, undo.pop_all())
 
 
-def make_front_end(
+def server_names(host: str, users: Sequence[LabUser]) -> list[str]:
+    """Return the names of the server: its own, and those by which LyncDiscover is looked for."""
+    domains = dict.fromkeys(user.entity.rpartition("@")[2] for user in users)
+    found = [f"{name}.{domain}" for domain in domains for name in _DISCOVER_NAMES]
+    return [host, *found]
+
+
+_DISCOVER_NAMES = ("lyncdiscoverinternal", "lyncdiscover")
+
+
+def skewed(faults: Faults) -> Clock:
+    """Return the server's clock, as a fault may have set it."""
+    return lambda: system_clock() + timedelta(seconds=faults.value(FaultName.CLOCK_SKEW) or 0)
+
+
+def _parts(
+    site: Site,
     endpoints: Endpoints,
-    fqdn: str,
     authority: Authority,
-    users: Sequence[LabUser],
     stores: PoolStores,
-    faults: Faults,
-    clock: Clock,
-) -> FrontEnd:
-    """Put both services together, behind one application."""
+    undo: contextlib.ExitStack,
+) -> Parts:
+    clock, users, faults = skewed(site.faults), site.users, site.faults
     tickets = Tickets(authority, endpoints)
-    webticket = WebTicketService(PinAuthentication(users, stores), tickets, endpoints, clock)
+    accounts = Accounts(users)
+    proofs = Proofs(
+        PinAuthentication(users, stores, faults, site.policy),
+        accounts,
+        CertificateAuthentication(users, stores),
+    )
     issuer = UserIssuer(authority.services)
-    certprov = CertificateService(tickets, issuer, users, stores, faults, clock, Policy())
-    return make_app(endpoints, fqdn, webticket, certprov, faults)
+    life = timedelta(hours=site.policy.ticket_hours)
+    return Parts(
+        endpoints=endpoints,
+        fqdn=site.host,
+        webticket=WebTicketService(proofs, tickets, endpoints, life, faults, clock),
+        certprov=CertificateService(tickets, issuer, users, stores, faults, clock, site.policy),
+        windows=_windows(site, accounts, undo),
+        autodiscover=Autodiscover(endpoints, site.registrar, tickets, clock),
+        presentation=Presentation(authority, faults, system_clock),
+        policy=site.policy,
+        faults=faults,
+    )
 
 
-def _in_url(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
+def _windows(site: Site, accounts: Accounts, undo: contextlib.ExitStack) -> WindowsAuthentication:
+    accounts.write(site.layout.accounts)
+    acceptor = Acceptor(environment(site.layout.accounts, site.keytab))
+    undo.callback(acceptor.close)
+    ntlm_only = site.policy.windows_auth == WindowsAuth.NTLM.value
+    schemes = (NTLM,) if ntlm_only else (NEGOTIATE, NTLM)
+    return WindowsAuthentication(accounts, acceptor, site.host, schemes)

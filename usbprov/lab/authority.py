@@ -7,7 +7,7 @@ A key and its certificate stand in one file, so that a crash never leaves one wi
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -30,17 +30,14 @@ from usbprov.pki.keys import generate_rsa
 ISSUER_NAME = "Communications Server"
 """Issuer of user certificates, as it shows in a user's certificate store."""
 
-MIN_VALIDITY = timedelta(hours=8)
 DEFAULT_VALIDITY = timedelta(hours=4320)
-MAX_VALIDITY = timedelta(hours=8760)
-"""Limits of the Web Services' policy (New-CsWebServiceConfiguration): 8 h, 180 and 365 days."""
 
 _WRAPPING_KEY_SIZE = 32
 _RENEW_BEFORE = timedelta(days=7)
 _ALWAYS = ("localhost", "127.0.0.1", "::1")
 
-_ROOT = Profile("usbprov lab root CA", Purpose.AUTHORITY, timedelta(days=3650), path_length=1)
-_INTERMEDIATE = Profile(
+ROOT = Profile("usbprov lab root CA", Purpose.AUTHORITY, timedelta(days=3650), path_length=1)
+INTERMEDIATE = Profile(
     "usbprov lab issuing CA", Purpose.AUTHORITY, timedelta(days=3640), path_length=0
 )
 _SERVICES = Profile(ISSUER_NAME, Purpose.AUTHORITY, timedelta(days=3650), path_length=0)
@@ -56,6 +53,8 @@ class Authority:
         intermediate: Issues the server's certificate, and is sent with it.
         services: The Web Services' CA, which issues user certificates.
         tickets: Signs Web tickets.
+        server: The TLS server.
+        server_profile: What the server's certificate says.
         wrapping_key: Wraps proof keys inside tickets (AES-256, RFC 3394).
         root_file: PEM file with the root certificate alone.
         server_file: PEM file with the server's key, its certificate and the intermediate's.
@@ -65,20 +64,20 @@ class Authority:
     intermediate: Identity
     services: Identity
     tickets: Identity
+    server: Identity
+    server_profile: Profile
     wrapping_key: bytes = field(repr=False)
     root_file: Path
     server_file: Path
 
 
-def open_authority(
-    folder: Path, host: str, *, expired: bool = False, now: datetime | None = None
-) -> Authority:
+def open_authority(folder: Path, names: Sequence[str], *, now: datetime | None = None) -> Authority:
     """Read the keys and certificates of ``folder``, and make what is missing.
 
     Args:
         folder: Where they are kept; made with mode 0700.
-        host: A name or address that the server's certificate must have, beside those of loopback.
-        expired: Serve with a certificate that has expired; the good one is kept.
+        names: Names and addresses that the server's certificate must have, beside those of
+            loopback; the first is its subject.
         now: The present; the system's clock if left out.
 
     Raises:
@@ -86,16 +85,20 @@ def open_authority(
     """
     now = now or datetime.now(UTC)
     keep = _Keeper(private_folder(folder), now)
-    root = keep.identity("root", _ROOT, None)
-    intermediate = keep.identity("intermediate", _INTERMEDIATE, root)
+    root = keep.identity("root", ROOT, None)
+    intermediate = keep.identity("intermediate", INTERMEDIATE, root)
+    profile = _server_profile(names)
+    server_file, server = keep.server(profile, intermediate)
     authority = Authority(
         root=root,
         intermediate=intermediate,
         services=keep.identity("web-services", _SERVICES, None),
         tickets=keep.identity("web-ticket", _TICKETS, None),
+        server=server,
+        server_profile=profile,
         wrapping_key=keep.secret("wrapping.key", _WRAPPING_KEY_SIZE),
         root_file=folder / "root-ca.pem",
-        server_file=keep.server(_server_profile(host, expired=expired), intermediate),
+        server_file=server_file,
     )
     write_atomic(authority.root_file, to_pem([root.certificate]), PUBLIC)
     write_atomic(folder / "web-services-ca.pem", to_pem([authority.services.certificate]), PUBLIC)
@@ -119,9 +122,9 @@ class UserIssuer:
         return make_certificate(Profile(user, Purpose.CLIENT, life), key, self._services, now)
 
 
-def _server_profile(host: str, *, expired: bool) -> Profile:
-    names = list(dict.fromkeys((host, *_ALWAYS)))
-    return Profile(host, Purpose.SERVER, timedelta(days=-1 if expired else 365), names=names)
+def _server_profile(names: Sequence[str]) -> Profile:
+    every = list(dict.fromkeys((*names, *_ALWAYS)))
+    return Profile(every[0], Purpose.SERVER, timedelta(days=365), names=every)
 
 
 class _Keeper:
@@ -137,18 +140,20 @@ class _Keeper:
         if path.exists():
             return _read_identity(path)
         identity = self._make(profile, issuer)
-        write_atomic(path, _key_pem(identity.key) + to_pem([identity.certificate]))
+        write_atomic(path, key_pem(identity.key) + to_pem([identity.certificate]))
         return identity
 
-    def server(self, profile: Profile, issuer: Identity) -> Path:
+    def server(self, profile: Profile, issuer: Identity) -> tuple[Path, Identity]:
         """Return the server's PEM file, renewed if it does not serve for the profile's names."""
-        expired = profile.life < timedelta(0)
-        path = self._folder / ("server-expired.pem" if expired else "server.pem")
-        if expired or not path.exists() or not self._serves(_read_identity(path), profile):
-            made = self._make(profile, issuer)
-            chain = to_pem([made.certificate, issuer.certificate])
-            write_atomic(path, _key_pem(made.key) + chain)
-        return path
+        path = self._folder / "server.pem"
+        if path.exists():
+            kept = _read_identity(path)
+            if self._serves(kept, profile):
+                return path, kept
+        made = self._make(profile, issuer)
+        chain = to_pem([made.certificate, issuer.certificate])
+        write_atomic(path, key_pem(made.key) + chain)
+        return path, made
 
     def secret(self, name: str, size: int) -> bytes:
         """Return the kept random bytes of that name."""
@@ -173,7 +178,8 @@ class _Keeper:
         return covered and identity.certificate.not_valid_after_utc > self._now + _RENEW_BEFORE
 
 
-def _key_pem(key: rsa.RSAPrivateKey) -> bytes:
+def key_pem(key: rsa.RSAPrivateKey) -> bytes:
+    """Return a key as PEM, not encrypted: for the lab's own folder."""
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 

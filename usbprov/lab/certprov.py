@@ -14,13 +14,13 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import Enum
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from lxml import etree
 
-from usbprov.lab.authority import DEFAULT_VALIDITY, MAX_VALIDITY, MIN_VALIDITY, UserIssuer
+from usbprov.lab.authority import UserIssuer
+from usbprov.lab.calls import note
 from usbprov.lab.csr import requested_key
 from usbprov.lab.faults import FaultName, Faults
 from usbprov.lab.names import (
@@ -30,14 +30,17 @@ from usbprov.lab.names import (
     WSSE,
     WST_SLASH,
     WSTEP,
+    WSU,
     X509V3,
     tag,
 )
+from usbprov.lab.policy import Policy
+from usbprov.lab.refusals import Refusal
 from usbprov.lab.security import authenticate
 from usbprov.lab.soap import Fault, Message, SoapFault, element, envelope, only_child, sub, text_of
 from usbprov.lab.store import NewCertificate, PoolStores
 from usbprov.lab.tickets import Tickets
-from usbprov.lab.times import Clock
+from usbprov.lab.times import Clock, read_time
 from usbprov.lab.users import LabUser
 from usbprov.pki.certificates import summarise, to_der
 from usbprov.pki.keys import generate_rsa
@@ -50,52 +53,12 @@ _BRACED_UUID = re.compile(
 _LONGEST_REQUEST_ID = 256
 
 
-class Refusal(Enum):
-    """Why a request is refused: id and words of ``ErrorInfo``.
-
-    Lab choice: neither the children of ``ErrorInfo`` nor the real ids are publicly known.
-    """
-
-    MALFORMED = (1, "The request is malformed.")
-    ENTITY = (2, "The entity of the request is not the user of the Web ticket.")
-    DEVICE = (3, "The device identifier is missing or not valid.")
-    CSR = (4, "The certificate request is malformed or its signature is not valid.")
-    KEY_SIZE = (5, "The key of the certificate request is smaller or larger than allowed.")
-    NO_USER = (6, "The user does not exist.")
-    STORE = (7, "The data store of the user's home pool is unavailable.")
-
-    def __init__(self, error_id: int, reason: str) -> None:
-        self.error_id = error_id
-        self.reason = reason
-
-
 class Refused(Exception):
     """Ends the work on a request; becomes ``ErrorInfo`` on the wire."""
 
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.reason)
         self.refusal = refusal
-
-
-@dataclass(frozen=True)
-class Policy:
-    """Server settings, as ``Set-CsWebServiceConfiguration`` has them.
-
-    Attributes:
-        min_key_bits: ``MinCSRKeySize``; 1024 to 16384.
-        max_key_bits: ``MaxCSRKeySize``; 1024 to 16384.
-        validity: ``DefaultValidityPeriodHours``; 8 hours to 365 days.
-    """
-
-    min_key_bits: int = 2048
-    max_key_bits: int = 16384
-    validity: timedelta = DEFAULT_VALIDITY
-
-    def __post_init__(self) -> None:
-        if not 1024 <= self.min_key_bits <= self.max_key_bits <= 16384:
-            raise ValueError("key sizes must be within 1024 and 16384 bits")
-        if not MIN_VALIDITY <= self.validity <= MAX_VALIDITY:
-            raise ValueError("validity must be within 8 and 8760 hours")
 
 
 @dataclass(frozen=True)
@@ -107,12 +70,14 @@ class PublishRequest:
         device_id: The phone's instance UUID, lower case, without braces.
         csr: The PKCS#10 request, DER.
         request_id: What the client wants echoed, or None.
+        life: For how long the certificate shall be valid, or None.
     """
 
     entity: str
     device_id: str
     csr: bytes = field(repr=False)
     request_id: str | None
+    life: timedelta | None = None
 
 
 class CertificateService:
@@ -126,7 +91,7 @@ class CertificateService:
         stores: PoolStores,
         faults: Faults,
         clock: Clock,
-        policy: Policy | None = None,
+        policy: Policy,
     ) -> None:
         self._tickets = tickets
         self._issuer = issuer
@@ -134,7 +99,7 @@ class CertificateService:
         self._stores = stores
         self._faults = faults
         self._clock = clock
-        self._policy = policy or Policy()
+        self._policy = policy
 
     def get_and_publish(self, message: Message) -> bytes:
         """Answer a request at the ticket port.
@@ -149,7 +114,7 @@ class CertificateService:
             request = read_publish_request(message.content)
             return self._publish(request, ticket.sip_uri)
         except Refused as refused:
-            logger.debug("GetAndPublishCert for %s refused: %s", ticket.sip_uri, refused)
+            note(f"GetAndPublishCert for {ticket.sip_uri} refused: {refused}")
             return _refusal(refused.refusal)
 
     def _publish(self, request: PublishRequest, sip_uri: str) -> bytes:
@@ -158,10 +123,19 @@ class CertificateService:
             raise Refused(Refusal.NO_USER)
         if request.entity.lower() != user.entity:
             raise Refused(Refusal.ENTITY)
-        certificate = self._certificate(self._key(request.csr), user)
+        self._check_pool()
+        certificate = self._certificate(self._key(request.csr), user, request.life)
         self._store(user, request.device_id, certificate)
-        logger.debug("certificate for %s on %s published", sip_uri, request.device_id)
-        return _answer(certificate, request.request_id)
+        note(f"certificate for {sip_uri} on {request.device_id} published in {user.home_pool}")
+        return self._answer(certificate, request.request_id)
+
+    def _check_pool(self) -> None:
+        """Do what the faults want with the user's home pool."""
+        if self._faults.take(FaultName.REGISTRAR_DOWN):
+            raise Refused(Refusal.REGISTRAR)
+        unreachable = self._faults.take(FaultName.STORE_UNREACHABLE)
+        if unreachable or self._faults.take_turn(FaultName.STORE_FLAPPING):
+            raise Refused(Refusal.STORE)
 
     def _key(self, csr: bytes) -> rsa.RSAPublicKey:
         try:
@@ -173,8 +147,10 @@ class CertificateService:
             raise Refused(Refusal.KEY_SIZE)
         return key
 
-    def _certificate(self, key: rsa.RSAPublicKey, user: LabUser) -> x509.Certificate:
-        subject, life = user.entity, self._policy.validity
+    def _certificate(
+        self, key: rsa.RSAPublicKey, user: LabUser, asked: timedelta | None
+    ) -> x509.Certificate:
+        subject, life = user.entity, self._policy.life(asked)
         if self._faults.take(FaultName.WRONG_KEY):
             key = generate_rsa().public_key()
         if self._faults.take(FaultName.WRONG_USER):
@@ -182,11 +158,11 @@ class CertificateService:
         minutes = self._faults.value(FaultName.SHORT_VALIDITY)
         if minutes is not None:
             life = timedelta(minutes=minutes)
+        if self._faults.take(FaultName.EXPIRED_CERT):
+            life = -timedelta(hours=1)
         return self._issuer.issue(key, subject, self._clock(), life)
 
     def _store(self, user: LabUser, device_id: str, certificate: x509.Certificate) -> None:
-        if self._faults.take(FaultName.STORE_UNREACHABLE):
-            raise Refused(Refusal.STORE)
         facts = summarise(certificate)
         new = NewCertificate(
             to_der(certificate), facts.sha256, facts.serial, facts.not_before, facts.not_after
@@ -196,6 +172,18 @@ class CertificateService:
         except sqlite3.Error as error:
             logger.warning("store of %s: %s", user.home_pool, error)
             raise Refused(Refusal.STORE) from None
+
+    def _answer(self, certificate: x509.Certificate, request_id: str | None) -> bytes:
+        encoded = [base64.b64encode(to_der(certificate)).decode()]
+        if self._faults.take(FaultName.BAD_BASE64):
+            encoded = [f"{encoded[0][:40]}*{encoded[0][41:-3]}"]
+        if self._faults.take(FaultName.TWO_CERTS):
+            key = generate_rsa().public_key()
+            second = self._issuer.issue(key, "second@contoso.test", self._clock())
+            encoded.append(base64.b64encode(to_der(second)).decode())
+        if self._faults.take(FaultName.WRONG_REQUEST_ID):
+            request_id = str(uuid.uuid4())
+        return _answer(encoded, request_id)
 
     def _now(self) -> datetime:
         ahead = timedelta(days=1 if self._faults.is_on(FaultName.TICKET_EXPIRED) else 0)
@@ -221,7 +209,9 @@ def read_publish_request(content: etree._Element) -> PublishRequest:
     for name, value in (("TokenType", X509V3), ("RequestType", WST_SLASH + "Issue")):
         if text_of(only_child(request, WST_SLASH, name)) != value:
             raise Refused(Refusal.MALFORMED)
-    return PublishRequest(entity, str(uuid.UUID(device)), _csr(request), _request_id(request))
+    return PublishRequest(
+        entity, str(uuid.UUID(device)), _csr(request), _request_id(request), _life(request)
+    )
 
 
 def _csr(request: etree._Element) -> bytes:
@@ -245,15 +235,33 @@ def _request_id(request: etree._Element) -> str | None:
     return found
 
 
-def _answer(certificate: x509.Certificate, request_id: str | None) -> bytes:
+def _life(request: etree._Element) -> timedelta | None:
+    """Read for how long the certificate is wanted.
+
+    Lab choice: which element carries the wish is not publicly known; the lab takes ``Lifetime``
+    of WS-Trust, and of that only how long it is.
+    """
+    lifetime = only_child(request, WST_SLASH, "Lifetime")
+    if lifetime is None:
+        return None
+    try:
+        created, expires = (
+            read_time(text_of(only_child(lifetime, WSU, name))) for name in ("Created", "Expires")
+        )
+    except ValueError:
+        raise Refused(Refusal.MALFORMED) from None
+    return expires - created
+
+
+def _answer(encoded: Sequence[str], request_id: str | None) -> bytes:
     root = _response()
     response = sub(root, WST_SLASH, "RequestSecurityTokenResponse")
     sub(response, WST_SLASH, "TokenType", X509V3)
     holder = sub(response, WST_SLASH, "RequestedSecurityToken")
-    encoded = base64.b64encode(to_der(certificate)).decode()
-    token = sub(holder, WSSE, "BinarySecurityToken", encoded)
-    token.set("ValueType", X509V3)
-    token.set("EncodingType", BASE64_BINARY)
+    for text in encoded:
+        token = sub(holder, WSSE, "BinarySecurityToken", text)
+        token.set("ValueType", X509V3)
+        token.set("EncodingType", BASE64_BINARY)
     if request_id is not None:
         sub(response, WSTEP, "RequestID", request_id)
     return envelope(root)

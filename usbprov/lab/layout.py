@@ -35,6 +35,21 @@ class Layout:
         return self.folder / "users.toml"
 
     @property
+    def accounts(self) -> Path:
+        """The Windows accounts, for the process that takes NTLM and Kerberos sign-ins."""
+        return self.folder / "windows-accounts"
+
+    @property
+    def faults(self) -> Path:
+        """The faults that are on, SQLite."""
+        return self.folder / "faults.sqlite"
+
+    @property
+    def calls(self) -> Path:
+        """What was asked of the lab, one redacted line a call."""
+        return self.folder / "calls.log"
+
+    @property
     def phones(self) -> Path:
         """Folder of the emulated phones' state files."""
         return self.folder / "phones"

@@ -10,14 +10,22 @@ from dataclasses import dataclass
 from lxml import etree
 
 from usbprov.lab.names import (
+    AUTODISCOVER_PATH,
+    AUTODISCOVER_USER_PATH,
+    CERTIFICATE_PATH,
+    CERTIFICATE_PORT,
     CERTPROV_PATH,
+    NTLM_PORT,
     OCS_AUTH,
+    PASSWORD_PATH,
+    PASSWORD_PORT,
     PIN_PATH,
     PIN_PORT,
     PROOF_PATH,
     PROOF_PORT,
     SP,
     WEBTICKET_PATH,
+    WINDOWS_PORT,
     WSA,
     WSDL,
     WSDL_SOAP,
@@ -45,9 +53,11 @@ class Endpoints:
 
     Attributes:
         base: ``https://host:port``, as clients reach it.
+        plain: ``http://host:port``, for what is anonymous.
     """
 
     base: str
+    plain: str = ""
 
     @property
     def certprov(self) -> str:
@@ -65,9 +75,24 @@ class Endpoints:
         return self.base + PROOF_PATH
 
     @property
-    def pin_port(self) -> str:
-        """Where a ticket is asked for with a PIN."""
-        return self.base + PIN_PATH
+    def password_port(self) -> str:
+        """Where a ticket is asked for with user name and password."""
+        return self.base + PASSWORD_PATH
+
+    @property
+    def chain(self) -> str:
+        """Where the chain of the server's certificate is, without TLS."""
+        return self.plain + CERTPROV_PATH
+
+    @property
+    def autodiscover(self) -> str:
+        """Where a client begins that has found the server by its name."""
+        return self.base + AUTODISCOVER_PATH
+
+    @property
+    def autodiscover_user(self) -> str:
+        """What a user is told who has a ticket for it."""
+        return self.base + AUTODISCOVER_USER_PATH
 
 
 def certprov_metadata(endpoints: Endpoints) -> bytes:
@@ -94,16 +119,22 @@ def certprov_metadata(endpoints: Endpoints) -> bytes:
     return _encode(root)
 
 
-def webticket_metadata(endpoints: Endpoints) -> bytes:
-    """Describe the Web ticket service ([MS-OCAUTHWS] 3.2.4.1)."""
+def webticket_metadata(endpoints: Endpoints, off: frozenset[str], *, ntlm: bool = False) -> bytes:
+    """Describe the Web ticket service ([MS-OCAUTHWS] 3.2.4.1).
 
-    def pin(policy: etree._Element) -> None:
-        supporting = etree.SubElement(policy, tag(SP, "SignedSupportingTokens"))
-        inner = etree.SubElement(supporting, tag(WSP, "Policy"))
-        etree.SubElement(inner, tag(SP, "UsernameToken"))
-
+    Args:
+        endpoints: The URLs.
+        off: The ways to get a ticket that are not offered.
+        ntlm: Whether the Windows port takes NTLM only.
+    """
     root = _definitions(_TEMPURI)
-    ports = [Port(PIN_PORT, endpoints.pin_port, pin)]
+    every = {
+        "windows": Port(NTLM_PORT if ntlm else WINDOWS_PORT, endpoints.webticket, _windows),
+        "pin": Port(PIN_PORT, endpoints.base + PIN_PATH, _user_name),
+        "password": Port(PASSWORD_PORT, endpoints.password_port, _user_name),
+        "certificate": Port(CERTIFICATE_PORT, endpoints.base + CERTIFICATE_PATH, _certificate),
+    }
+    ports = [port for method, port in every.items() if method not in off]
     _policies(root, ports)
     operation = _operation(
         root,
@@ -115,6 +146,23 @@ def webticket_metadata(endpoints: Endpoints) -> bytes:
         part.set(tag(_WSAW, "Action"), WST + action)
     _service(root, "WebTicketService", ports)
     return _encode(root)
+
+
+def _windows(policy: etree._Element) -> None:
+    negotiate = "http://schemas.microsoft.com/ws/06/2004/policy/http"
+    etree.SubElement(policy, tag(negotiate, "NegotiateAuthentication"), nsmap={"http": negotiate})
+
+
+def _user_name(policy: etree._Element) -> None:
+    supporting = etree.SubElement(policy, tag(SP, "SignedSupportingTokens"))
+    inner = etree.SubElement(supporting, tag(WSP, "Policy"))
+    etree.SubElement(inner, tag(SP, "UsernameToken"))
+
+
+def _certificate(policy: etree._Element) -> None:
+    supporting = etree.SubElement(policy, tag(SP, "EndorsingSupportingTokens"))
+    inner = etree.SubElement(supporting, tag(WSP, "Policy"))
+    etree.SubElement(inner, tag(SP, "X509Token"))
 
 
 _WSAW = "http://www.w3.org/2006/05/addressing/wsdl"

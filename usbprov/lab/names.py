@@ -29,6 +29,7 @@ ISSUE_REQUEST_TYPES = frozenset(
     {"http://schemas.xmlsoap.org/ws/2005/02/trust/Issue", WST_SLASH + "Issue"}
 )
 SYMMETRIC_KEY = WST + "/SymmetricKey"
+BEARER_KEY = WST + "/Bearer"
 COMPUTED_PSHA1 = WST + "/CK/PSHA1"
 
 SAML = "urn:oasis:names:tc:SAML:1.0:assertion"
@@ -36,14 +37,21 @@ SAML_TOKEN = "http://docs.oasis-open.org/wss/oasis-wss-saml-token-profile-1.1#SA
 SAML_ASSERTION_ID = (
     "http://docs.oasis-open.org/wss/oasis-wss-saml-token-profile-1.0#SAMLAssertionID"
 )
+COMPACT_TOKEN = "urn:component:Microsoft.Rtc.WebAuthentication.2010:user-cwt-1"  # noqa: S105
 HOLDER_OF_KEY = "urn:oasis:names:tc:SAML:1.0:cm:holder-of-key"
-PASSWORD_METHOD = "urn:oasis:names:tc:SAML:1.0:am:password"  # noqa: S105 - a URI
+BEARER = "urn:oasis:names:tc:SAML:1.0:cm:bearer"
+AM_PASSWORD = "urn:oasis:names:tc:SAML:1.0:am:password"  # noqa: S105 - a URI
+AM_CERTIFICATE = "urn:oasis:names:tc:SAML:1.0:am:X509-PKI"
+AM_WINDOWS = "urn:federation:authentication:windows"
 URI_CLAIM = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/uri"
 CLAIMS_DIALECT = "urn:component:Microsoft.Rtc.WebAuthentication.2010:authclaims"
 
 DS = "http://www.w3.org/2000/09/xmldsig#"
 HMAC_SHA1 = DS + "hmac-sha1"
+RSA_SHA1 = DS + "rsa-sha1"
+RSA_SHA256 = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
 SHA1 = DS + "sha1"
+SHA256 = "http://www.w3.org/2001/04/xmlenc#sha256"
 EXC_C14N = "http://www.w3.org/2001/10/xml-exc-c14n#"
 XENC = "http://www.w3.org/2001/04/xmlenc#"
 KW_AES256 = XENC + "kw-aes256"
@@ -60,9 +68,18 @@ CERTPROV_PATH = "/CertProv/CertProvisioningService.svc"
 PROOF_PATH = CERTPROV_PATH + "/WebTicket_Proof_SHA1"
 PROOF_PORT = "CertProvisioningServiceWebTicketProof_SHA1"
 WEBTICKET_PATH = "/WebTicket/WebTicketService.svc"
+WINDOWS_PORT = "WebTicketServiceWinNegotiate"
+NTLM_PORT = "WebTicketServiceWinNtlm"
+PIN_PORT = "WebTicketServicePin"
+PASSWORD_PORT = "WebTicketServiceAuth"  # noqa: S105 - the name of a port
+CERTIFICATE_PORT = "WebTicketServiceCert"
 PIN_PATH = WEBTICKET_PATH + "/pin"
 """Lab choice: the real location is not publicly known; clients read it from ``/mex``."""
-PIN_PORT = "WebTicketServicePin"
+PASSWORD_PATH = WEBTICKET_PATH + "/Auth"
+CERTIFICATE_PATH = WEBTICKET_PATH + "/cert"
+"""Lab choice, as that of PIN_PATH."""
+AUTODISCOVER_PATH = "/Autodiscover/AutodiscoverService.svc/root"
+AUTODISCOVER_USER_PATH = AUTODISCOVER_PATH + "/user"
 
 
 def tag(namespace: str, name: str) -> str:

@@ -47,7 +47,7 @@ def authenticate(security: etree._Element | None, tickets: Tickets, now: datetim
     """
     if security is None:
         raise SoapFault(Fault.FAILED_AUTHENTICATION, "no Security header")
-    _check_ids(security)
+    check_ids(security)
     assertion = only_child(security, SAML, "Assertion")
     if assertion is None:
         raise SoapFault(Fault.INVALID_SECURITY, "not one assertion")
@@ -72,20 +72,21 @@ def verify_proof(security: etree._Element, key: bytes, assertion_id: str) -> etr
     signature = only_child(security, DS, "Signature")
     if timestamp is None or signature is None:
         raise SoapFault(Fault.INVALID_SECURITY, "not one timestamp and one signature")
-    info = _one(signature, DS, "SignedInfo")
+    info = one(signature, DS, "SignedInfo")
     _check_key_identifier(signature, assertion_id)
     _check_algorithms(info)
-    reference = _one(info, DS, "Reference")
+    reference = one(info, DS, "Reference")
     if reference.get("URI") != f"#{timestamp.get(tag(WSU, 'Id'), '')}":
         raise SoapFault(Fault.FAILED_CHECK, "the signature is not over the timestamp")
-    digest = hashlib.sha1(_canonical(timestamp)).digest()  # noqa: S324 - the wire's algorithm
-    _check_equal(digest, _one(reference, DS, "DigestValue"), "digest of the timestamp")
-    value = hmac.digest(key, _canonical(info), hashlib.sha1)
-    _check_equal(value, _one(signature, DS, "SignatureValue"), "signature value")
+    digest = hashlib.sha1(canonical(timestamp)).digest()  # noqa: S324 - the wire's algorithm
+    check_equal(digest, one(reference, DS, "DigestValue"), "digest of the timestamp")
+    value = hmac.digest(key, canonical(info), hashlib.sha1)
+    check_equal(value, one(signature, DS, "SignatureValue"), "signature value")
     return timestamp
 
 
-def _check_ids(security: etree._Element) -> None:
+def check_ids(security: etree._Element) -> None:
+    """Refuse a message in which two elements have one id."""
     ids = Counter(
         element.attrib[name]
         for element in security.getroottree().iter(etree.Element)
@@ -97,8 +98,8 @@ def _check_ids(security: etree._Element) -> None:
 
 
 def _check_key_identifier(signature: etree._Element, assertion_id: str) -> None:
-    reference = _one(_one(signature, DS, "KeyInfo"), WSSE, "SecurityTokenReference")
-    identifier = _one(reference, WSSE, "KeyIdentifier")
+    reference = one(one(signature, DS, "KeyInfo"), WSSE, "SecurityTokenReference")
+    identifier = one(reference, WSSE, "KeyIdentifier")
     if identifier.get("ValueType") != SAML_ASSERTION_ID or text_of(identifier) != assertion_id:
         raise SoapFault(Fault.FAILED_CHECK, "the signature names another token")
 
@@ -108,19 +109,20 @@ def _check_algorithms(info: etree._Element) -> None:
 
     A parameter such as ``HMACOutputLength`` would weaken the signature (CVE-2009-0217).
     """
-    reference = _one(info, DS, "Reference")
+    reference = one(info, DS, "Reference")
     wanted = (
-        (_one(info, DS, "CanonicalizationMethod"), EXC_C14N),
-        (_one(info, DS, "SignatureMethod"), HMAC_SHA1),
-        (_one(_one(reference, DS, "Transforms"), DS, "Transform"), EXC_C14N),
-        (_one(reference, DS, "DigestMethod"), SHA1),
+        (one(info, DS, "CanonicalizationMethod"), EXC_C14N),
+        (one(info, DS, "SignatureMethod"), HMAC_SHA1),
+        (one(one(reference, DS, "Transforms"), DS, "Transform"), EXC_C14N),
+        (one(reference, DS, "DigestMethod"), SHA1),
     )
     for element, algorithm in wanted:
         if element.get("Algorithm") != algorithm or len(element):
             raise SoapFault(Fault.FAILED_CHECK, "algorithm")
 
 
-def _check_equal(computed: bytes, element: etree._Element, what: str) -> None:
+def check_equal(computed: bytes, element: etree._Element, what: str) -> None:
+    """Refuse an element whose base64 text is not what was computed."""
     try:
         sent = base64.b64decode("".join(text_of(element).split()), validate=True)
     except (binascii.Error, ValueError):
@@ -142,11 +144,13 @@ def _check_window(timestamp: etree._Element, ticket: Ticket, now: datetime) -> N
         raise SoapFault(Fault.EXPIRED, "timestamp not valid now")
 
 
-def _canonical(element: etree._Element) -> bytes:
+def canonical(element: etree._Element) -> bytes:
+    """Return the exclusive canonical form, without comments (exc-c14n 1.0)."""
     return etree.tostring(element, method="c14n", exclusive=True, with_comments=False)
 
 
-def _one(parent: etree._Element, namespace: str, name: str) -> etree._Element:
+def one(parent: etree._Element, namespace: str, name: str) -> etree._Element:
+    """Return the one child of that name; refuse the message if there is not exactly one."""
     child = only_child(parent, namespace, name)
     if child is None:
         raise SoapFault(Fault.INVALID_SECURITY, f"not one {name}")

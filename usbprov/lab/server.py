@@ -1,4 +1,4 @@
-"""The HTTPS server: uvicorn in a thread, on loopback only."""
+"""The Web servers: uvicorn in threads, on loopback only."""
 
 import asyncio
 import contextlib
@@ -9,19 +9,20 @@ import socket
 import ssl
 import threading
 from collections.abc import Sequence
-from pathlib import Path
 
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from usbprov.errors import LabUnusable
+from usbprov.lab.windows import Connection
 
 logger = logging.getLogger(__name__)
 
 _START_SECONDS = 20.0
 _STOP_SECONDS = 20.0
 _GRACE_SECONDS = 0.5
+_TELLING_SECONDS = 0.05
 _CUT_OFF_SECONDS = 5
 _BACKLOG = 256
 _FREE_PORT_TRIES = 20
@@ -103,31 +104,21 @@ def port_of(bound: socket.socket) -> int:
     return port
 
 
-def server_context(pem: Path) -> ssl.SSLContext:
-    """Make the TLS context of a server: TLS 1.2 at least, key and chain from one PEM file.
-
-    Raises:
-        LabUnusable: The file is no key with its chain.
-    """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        context.load_cert_chain(pem)
-    except OSError as error:  # ssl.SSLError is one
-        raise LabUnusable(f"{pem} is damaged: {error.strerror}") from None
-    return context
-
-
 class _Protocol(H11Protocol):
-    """Gives the application its connection's transport, for faults that reset it.
+    """Gives the application its connection: sign-ins belong to it, and faults reset it.
 
     It writes no access log, which would show query strings.
     """
 
-    def connection_made(self, transport: object) -> None:
-        super().connection_made(transport)  # type: ignore[arg-type]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
         self.access_log = False
-        self.app_state = {**self.app_state, "transport": transport}
+        self.connection = Connection(transport)
+        self.app_state = {**self.app_state, "connection": self.connection}
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self.connection.lost()
 
 
 class _Server(uvicorn.Server):
@@ -150,16 +141,22 @@ class _Server(uvicorn.Server):
         await asyncio.sleep(0)  # lets the transports close their sockets
 
     def _cut_off(self) -> None:
-        for task in self.server_state.tasks:
-            task.cancel()
         for connection in list(self.server_state.connections):
             connection.transport.abort()
+        # A call that waits for something else learns of it only when it has been told.
+        asyncio.get_running_loop().call_later(_TELLING_SECONDS, self._cancel)
+
+    def _cancel(self) -> None:
+        for task in self.server_state.tasks:
+            task.cancel()
 
 
-class HttpsServer:
-    """Serves an application over HTTPS until it is stopped."""
+class WebServer:
+    """Serves an application over HTTPS, or over HTTP, until it is stopped."""
 
-    def __init__(self, app: ASGIApp, sockets: list[socket.socket], tls: ssl.SSLContext) -> None:
+    def __init__(
+        self, app: ASGIApp, sockets: list[socket.socket], tls: ssl.SSLContext | None = None
+    ) -> None:
         self._sockets = sockets
         config = uvicorn.Config(
             app,
@@ -170,6 +167,7 @@ class HttpsServer:
             log_config=None,
             access_log=False,
             server_header=False,
+            date_header=False,
             proxy_headers=False,
             timeout_keep_alive=30,
             timeout_graceful_shutdown=_CUT_OFF_SECONDS,
@@ -178,7 +176,9 @@ class HttpsServer:
         config.load()
         config.ssl = tls
         self._server = _Server(config)
-        self._thread = threading.Thread(target=self._run, name="lab-https", daemon=True)
+        self._thread = threading.Thread(
+            target=self._run, name="lab-https" if tls else "lab-http", daemon=True
+        )
 
     @property
     def running(self) -> bool:
@@ -194,7 +194,7 @@ class HttpsServer:
         self._thread.start()
         if not self._server.ready.wait(_START_SECONDS):
             self.stop()
-            raise LabUnusable("the HTTPS server did not start")
+            raise LabUnusable("a Web server did not start")
 
     def stop(self) -> None:
         """Take no more connections, end those that there are, and return when all is closed."""
@@ -208,4 +208,4 @@ class HttpsServer:
         try:
             self._server.run(self._sockets)
         except Exception:
-            logger.exception("the HTTPS server failed")
+            logger.exception("a Web server failed")

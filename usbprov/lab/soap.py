@@ -17,39 +17,36 @@ from usbprov.lab.names import (
     XML_NS,
     tag,
 )
+from usbprov.lab.refusals import Refusal
 
 MAX_MESSAGE = 1 << 20
 """The longest request read, in bytes."""
 
-_NO_TOKEN = "No valid security token."  # noqa: S105 - the words of the real service
-_NO_TOKEN_ID = 28020
-
 
 class Fault(Enum):
-    """Every SOAP fault: namespace and local name of its code, diagnostics id, words.
+    """Every SOAP fault: namespace and local name of its code, and what it says.
 
-    The id and words of the first are those seen from real servers; they stand for all that is
-    wrong with a token, as a server does not tell an attacker which check failed.
+    What is wrong with a token is always said in the same words, as a server does not tell an
+    attacker which check failed.
     """
 
-    FAILED_AUTHENTICATION = (WSSE, "FailedAuthentication", _NO_TOKEN_ID, _NO_TOKEN)
-    INVALID_TOKEN = (WSSE, "InvalidSecurityToken", _NO_TOKEN_ID, _NO_TOKEN)
-    INVALID_SECURITY = (WSSE, "InvalidSecurity", _NO_TOKEN_ID, _NO_TOKEN)
-    FAILED_CHECK = (WSSE, "FailedCheck", _NO_TOKEN_ID, _NO_TOKEN)
-    EXPIRED = (WSU, "MessageExpired", _NO_TOKEN_ID, _NO_TOKEN)
-    INVALID_REQUEST = (WST, "InvalidRequest", None, "The request was invalid or malformed.")
-    INVALID_SCOPE = (WST, "InvalidScope", None, "The request scope is invalid or unsupported.")
-    CLIENT = (SOAP, "Client", None, "The message could not be read.")
-    ACTION = (SOAP, "Client", None, "The SOAPAction is not that of an operation of this port.")
-    VERSION = (SOAP, "VersionMismatch", None, "Only SOAP 1.1 is understood.")
-    NOT_UNDERSTOOD = (SOAP, "MustUnderstand", None, "A mandatory header was not understood.")
-    SERVER = (SOAP, "Server", None, "The server was unable to process the request.")
+    FAILED_AUTHENTICATION = (WSSE, "FailedAuthentication", Refusal.TOKEN)
+    INVALID_TOKEN = (WSSE, "InvalidSecurityToken", Refusal.TOKEN)
+    INVALID_SECURITY = (WSSE, "InvalidSecurity", Refusal.TOKEN)
+    FAILED_CHECK = (WSSE, "FailedCheck", Refusal.TOKEN)
+    EXPIRED = (WSU, "MessageExpired", Refusal.TOKEN)
+    INVALID_REQUEST = (WST, "InvalidRequest", "The request was invalid or malformed.")
+    INVALID_SCOPE = (WST, "InvalidScope", "The request scope is invalid or unsupported.")
+    CLIENT = (SOAP, "Client", "The message could not be read.")
+    ACTION = (SOAP, "Client", "The SOAPAction is not that of an operation of this port.")
+    VERSION = (SOAP, "VersionMismatch", "Only SOAP 1.1 is understood.")
+    NOT_UNDERSTOOD = (SOAP, "MustUnderstand", "A mandatory header was not understood.")
+    SERVER = (SOAP, "Server", "The server was unable to process the request.")
 
-    def __init__(self, namespace: str, name: str, error_id: int | None, reason: str) -> None:
+    def __init__(self, namespace: str, name: str, says: Refusal | str) -> None:
         self.namespace = namespace
         self.local = name
-        self.error_id = error_id
-        self.reason = reason
+        self.says = says
 
 
 class SoapFault(Exception):
@@ -58,12 +55,14 @@ class SoapFault(Exception):
     Attributes:
         fault: What the client is told.
         note: What the lab's log says; no secret, nothing of the request's text.
+        says: The numbered refusal, or the words, that go with it.
     """
 
-    def __init__(self, fault: Fault, note: str) -> None:
+    def __init__(self, fault: Fault, note: str, refusal: Refusal | None = None) -> None:
         super().__init__(note)
         self.fault = fault
         self.note = note
+        self.says = refusal or fault.says
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,7 @@ def read_message(data: bytes) -> Message:
         SoapFault: It is too long, no XML, has a DTD, is no SOAP 1.1 envelope with one body
             element, or has a mandatory header that is not known here.
     """
-    envelope = _parse(data)
+    envelope = parse(data)
     if envelope.tag != tag(SOAP, "Envelope"):
         other_version = etree.QName(envelope).localname == "Envelope"
         raise SoapFault(Fault.VERSION if other_version else Fault.CLIENT, "no SOAP 1.1 envelope")
@@ -96,7 +95,12 @@ def read_message(data: bytes) -> Message:
     return Message(_security(header), body[0][0])
 
 
-def _parse(data: bytes) -> etree._Element:
+def parse(data: bytes) -> etree._Element:
+    """Parse a document that came from a client.
+
+    Raises:
+        SoapFault: It is too long, no XML, or has a DTD.
+    """
     if len(data) > MAX_MESSAGE:
         raise SoapFault(Fault.CLIENT, "message too long")
     # A parser for each message: lxml's are not to be shared between threads. Without comments,
@@ -169,27 +173,32 @@ def envelope(content: etree._Element) -> bytes:
     return etree.tostring(root, encoding="utf-8")
 
 
-def fault_envelope(fault: Fault) -> bytes:
+def fault_envelope(fault: Fault, says: Refusal | str | None = None) -> bytes:
     """Build the answer that carries a fault; where it has an id, with ``OCSDiagnosticsFault``.
 
     [MS-OCAUTHWS] 2.2.4.1.
+
+    Args:
+        fault: Which.
+        says: Other words than the fault's own.
     """
+    says = says or fault.says
     content = etree.Element(tag(SOAP, "Fault"), nsmap={"s": SOAP})
     prefix = "s" if fault.namespace == SOAP else "a"
     code = etree.SubElement(content, "faultcode", nsmap={prefix: fault.namespace})
     code.text = f"{prefix}:{fault.local}"
     words = etree.SubElement(content, "faultstring")
     words.set(tag(XML_NS, "lang"), "en-US")
-    words.text = fault.reason
-    if fault.error_id is not None:
-        etree.SubElement(content, "detail").append(_diagnostics(fault.error_id, fault.reason))
+    words.text = says.reason if isinstance(says, Refusal) else says
+    if isinstance(says, Refusal):
+        etree.SubElement(content, "detail").append(_diagnostics(says))
     return envelope(content)
 
 
-def _diagnostics(error_id: int, reason: str) -> etree._Element:
+def _diagnostics(refusal: Refusal) -> etree._Element:
     root = element(DIAGNOSTICS, "OCSDiagnosticsFault")
     inner = etree.SubElement(root, tag(DIAGNOSTICS, "Ms-Diagnostics-Fault"))
-    etree.SubElement(inner, tag(DIAGNOSTICS, "ErrorId")).text = str(error_id)
-    etree.SubElement(inner, tag(DIAGNOSTICS, "Reason")).text = reason
+    etree.SubElement(inner, tag(DIAGNOSTICS, "ErrorId")).text = str(refusal.error_id)
+    etree.SubElement(inner, tag(DIAGNOSTICS, "Reason")).text = refusal.reason
     etree.SubElement(root, tag(DIAGNOSTICS, "NameValuePairs"), nsmap={"a": ARRAYS})
     return root

@@ -8,7 +8,7 @@ import contextlib
 import hmac
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from enum import Enum
@@ -18,9 +18,6 @@ from usbprov.errors import LabUnusable
 from usbprov.lab.files import private_folder
 from usbprov.lab.layout import Layout
 from usbprov.lab.users import LabUser
-
-MAX_PIN_FAILURES = 5
-"""Wrong PINs after which a user's PIN is locked."""
 
 _SUFFIX = ".sqlite"
 _BUSY_SECONDS = 10.0
@@ -92,6 +89,11 @@ class PoolStore:
         """The pool's FQDN."""
         return self._path.name.removesuffix(_SUFFIX)
 
+    @property
+    def uri(self) -> str:
+        """The file, as SQLite opens it; it is not made if it is not there."""
+        return self._path.absolute().as_uri() + "?mode=rw"
+
     def create(self) -> None:
         """Make the file (0600) and its tables where they are not there yet."""
         try:
@@ -133,22 +135,57 @@ class PoolStore:
         names = _COLUMNS.split(", ")
         return [Publication(pool=self.pool, **dict(zip(names, row, strict=True))) for row in rows]
 
+    def users(self) -> list[str]:
+        """Return the SIP URIs of whom something is kept."""
+        with self._connected() as db:
+            rows = db.execute(
+                "SELECT sip_uri FROM certificate UNION SELECT sip_uri FROM pin_failure"
+            ).fetchall()
+        return [sip_uri for (sip_uri,) in rows]
+
     def revoke(self, sip_uri: str) -> int:
         """Delete every certificate of a user and say how many there were."""
         with self._transaction() as db:
             return db.execute("DELETE FROM certificate WHERE sip_uri = ?", (sip_uri,)).rowcount
 
-    def try_pin(self, user: LabUser, offered: str) -> PinOutcome:
+    def owner(self, sha256: str) -> str | None:
+        """Return the user (SIP URI) for whom the certificate of that digest is published."""
+        with self._connected() as db:
+            row = db.execute(
+                "SELECT sip_uri FROM certificate WHERE sha256 = ?", (sha256,)
+            ).fetchone()
+        return row[0] if row else None
+
+    def take_over(self, sip_uri: str, old: "PoolStore") -> None:
+        """Take what another pool's store keeps of a user: he has been moved (``Move-CsUser``)."""
+        with self._connected() as db:
+            db.execute("ATTACH ? AS old", (old.uri,))
+            db.execute("BEGIN IMMEDIATE")
+            with db:
+                for table in ("certificate", "pin_failure"):
+                    db.execute(
+                        f"INSERT OR REPLACE INTO main.{table} "  # noqa: S608 - constant
+                        f"SELECT * FROM old.{table} WHERE sip_uri = ?",
+                        (sip_uri,),
+                    )
+                    db.execute(f"DELETE FROM old.{table} WHERE sip_uri = ?", (sip_uri,))  # noqa: S608
+
+    def try_pin(self, user: LabUser, offered: str, tries: int = 5) -> PinOutcome:
         """Compare a PIN and keep the count of failures, both in one transaction.
 
         A locked user is refused with the right PIN too; a success forgets the failures.
+
+        Args:
+            user: Whose PIN.
+            offered: What was keyed in.
+            tries: Failures after which the PIN is locked.
         """
         with self._transaction() as db:
             row = db.execute(
                 "SELECT failures FROM pin_failure WHERE sip_uri = ?", (user.sip_uri,)
             ).fetchone()
             failures: int = row[0] if row else 0
-            if failures >= MAX_PIN_FAILURES:
+            if failures >= tries:
                 return PinOutcome.LOCKED
             right = hmac.compare_digest(user.pin.encode(), offered.encode())
             db.execute(
@@ -164,8 +201,7 @@ class PoolStore:
 
     @contextlib.contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:
-        uri = self._path.absolute().as_uri() + "?mode=rw"
-        db = sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
+        db = sqlite3.connect(self.uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
         with contextlib.closing(db):
             yield db
 
@@ -189,14 +225,31 @@ class PoolStores:
         return PoolStore(self._folder / f"{user.home_pool}{_SUFFIX}")
 
     def create(self, users: Sequence[LabUser]) -> None:
-        """Make the stores of all these users' pools."""
+        """Make the stores of all these users' pools, and move to them who was in another.
+
+        Raises:
+            LabUnusable: A store cannot be made or read.
+        """
         private_folder(self._folder)
         for user in {user.home_pool: user for user in users}.values():
             self.of(user).create()
+        homes = {user.sip_uri: self.of(user) for user in users}
+        try:
+            for store in self.all():
+                _move_away(store, homes)
+        except sqlite3.Error as error:
+            raise LabUnusable(f"the user stores in {self._folder}: {error}") from None
 
     def all(self) -> list[PoolStore]:
         """Return every store that there is, by name."""
         return [PoolStore(path) for path in sorted(self._folder.glob(f"*{_SUFFIX}"))]
+
+
+def _move_away(store: PoolStore, homes: Mapping[str, PoolStore]) -> None:
+    for sip_uri in store.users():
+        home = homes.get(sip_uri)
+        if home is not None and home.pool != store.pool:
+            home.take_over(sip_uri, store)
 
 
 def published(folder: Path) -> list[Publication]:

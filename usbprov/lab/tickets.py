@@ -12,6 +12,7 @@ import logging
 import uuid
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import Enum
 
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
 from lxml import etree
@@ -23,10 +24,13 @@ from signxml.verifier import SignatureConfiguration, XMLVerifier
 from usbprov.lab.authority import Authority
 from usbprov.lab.metadata import Endpoints
 from usbprov.lab.names import (
+    AM_CERTIFICATE,
+    AM_PASSWORD,
+    AM_WINDOWS,
+    BEARER,
     DS,
     HOLDER_OF_KEY,
     KW_AES256,
-    PASSWORD_METHOD,
     SAML,
     URI_CLAIM,
     XENC,
@@ -34,9 +38,6 @@ from usbprov.lab.names import (
 )
 from usbprov.lab.soap import Fault, SoapFault, only_child, text_of
 from usbprov.lab.times import read_time, write_time
-
-TICKET_LIFE = timedelta(hours=8)
-"""Lab choice: the real default is not publicly known."""
 
 PROOF_KEY_SIZE = 32
 SKEW = timedelta(minutes=5)
@@ -63,7 +64,7 @@ class Ticket:
         assertion_id: Its id, by which signatures name it.
         not_before: Begin of its life, UTC.
         not_after: End of its life, UTC.
-        proof_key: With which its holder signs.
+        proof_key: With which its holder signs; empty for a bearer ticket.
     """
 
     sip_uri: str
@@ -71,6 +72,31 @@ class Ticket:
     not_before: datetime
     not_after: datetime
     proof_key: bytes = field(repr=False)
+
+
+class ProvedBy(Enum):
+    """How the user was proved, by what the assertion says of it (SAML 1.1 7.1)."""
+
+    PASSWORD = AM_PASSWORD
+    WINDOWS = AM_WINDOWS
+    CERTIFICATE = AM_CERTIFICATE
+
+
+@dataclass(frozen=True)
+class Grant:
+    """A ticket to issue.
+
+    Attributes:
+        sip_uri: To whom.
+        proved_by: How he was proved.
+        proof_key: The 32 bytes with which he will prove that the ticket is his.
+        bearer_audience: The URL that a ticket without proof key is for; None for one with.
+    """
+
+    sip_uri: str
+    proved_by: ProvedBy = ProvedBy.PASSWORD
+    proof_key: bytes = field(default=b"", repr=False)
+    bearer_audience: str | None = None
 
 
 class Tickets:
@@ -82,11 +108,9 @@ class Tickets:
         self._issuer = endpoints.webticket
         self._audience = endpoints.proof_port
 
-    def issue(
-        self, sip_uri: str, proof_key: bytes, now: datetime, life: timedelta = TICKET_LIFE
-    ) -> etree._Element:
-        """Make and sign an assertion for the user, valid from ``now`` (whole seconds)."""
-        assertion = self._assertion(sip_uri, proof_key, now, now + life)
+    def issue(self, grant: Grant, start: datetime, end: datetime) -> etree._Element:
+        """Make and sign an assertion, valid from ``start`` to ``end`` (whole seconds)."""
+        assertion = self._assertion(grant, start, end)
         signer = XMLSigner(
             signature_algorithm=SignatureMethod.RSA_SHA256,
             digest_algorithm=DigestAlgorithm.SHA256,
@@ -100,8 +124,24 @@ class Tickets:
             id_attribute=_ID_ATTRIBUTE,
         )
 
-    def open(self, assertion: etree._Element, now: datetime) -> Ticket:
+    def compact(self, sip_uri: str, end: datetime) -> str:
+        """Make a compact ticket, ``cwt=…``, for a client that asks for that type.
+
+        Lab choice: the form of the real one is not publicly known. This one is opaque to the
+        client as well: claims and a MAC over them.
+        """
+        claims = f"{sip_uri} {write_time(end)}".encode()
+        mac = hmac.digest(self._wrapping_key, claims, hashlib.sha256)
+        return f"cwt={base64.b64encode(mac + claims).decode()}"
+
+    def open(self, assertion: etree._Element, now: datetime, audience: str | None = None) -> Ticket:
         """Verify an assertion and return what its signed part says.
+
+        Args:
+            assertion: The assertion.
+            now: The server's time.
+            audience: The URL that a bearer ticket must be for; None for a ticket with a proof
+                key, for the certificate service.
 
         Raises:
             SoapFault: The signature is not this server's, or the assertion is for another
@@ -111,7 +151,7 @@ class Tickets:
         if signed.tag != tag(SAML, "Assertion"):
             raise SoapFault(Fault.INVALID_TOKEN, "what is signed is not the assertion")
         try:
-            ticket = self._read(signed)
+            ticket = self._read(signed, audience)
         except (ValueError, InvalidUnwrap):
             raise SoapFault(Fault.INVALID_TOKEN, "assertion incomplete") from None
         if not ticket.not_before - SKEW <= now < ticket.not_after:
@@ -140,28 +180,30 @@ class Tickets:
             raise SoapFault(Fault.INVALID_TOKEN, "nothing is signed")
         return signed
 
-    def _read(self, signed: etree._Element) -> Ticket:
+    def _read(self, signed: etree._Element, bearer_audience: str | None) -> Ticket:
         conditions = _required(signed, SAML, "Conditions")
         restriction = _required(conditions, SAML, "AudienceRestrictionCondition")
         audience = text_of(only_child(restriction, SAML, "Audience"))
-        if signed.get("Issuer") != self._issuer or audience != self._audience:
+        if signed.get("Issuer") != self._issuer or audience != (bearer_audience or self._audience):
             raise ValueError("for another service")
         statement = _required(signed, SAML, "AuthenticationStatement")
         subject = _required(statement, SAML, "Subject")
         confirmation = _required(subject, SAML, "SubjectConfirmation")
-        if text_of(only_child(confirmation, SAML, "ConfirmationMethod")) != HOLDER_OF_KEY:
-            raise ValueError("not holder-of-key")
+        method = text_of(only_child(confirmation, SAML, "ConfirmationMethod"))
+        if method != (BEARER if bearer_audience else HOLDER_OF_KEY):
+            raise ValueError("another confirmation method")
         return Ticket(
             sip_uri=text_of(_required(subject, SAML, "NameIdentifier")),
             assertion_id=signed.get(_ID_ATTRIBUTE, ""),
             not_before=read_time(conditions.get("NotBefore", "")),
             not_after=read_time(conditions.get("NotOnOrAfter", "")),
-            proof_key=aes_key_unwrap(self._wrapping_key, _wrapped_key(confirmation)),
+            proof_key=b"" if bearer_audience else self._proof_key(confirmation),
         )
 
-    def _assertion(
-        self, sip_uri: str, proof_key: bytes, start: datetime, end: datetime
-    ) -> etree._Element:
+    def _proof_key(self, confirmation: etree._Element) -> bytes:
+        return aes_key_unwrap(self._wrapping_key, _wrapped_key(confirmation))
+
+    def _assertion(self, grant: Grant, start: datetime, end: datetime) -> etree._Element:
         root = etree.Element(tag(SAML, "Assertion"), nsmap={"saml": SAML})
         root.set("MajorVersion", "1")
         root.set("MinorVersion", "1")
@@ -171,15 +213,18 @@ class Tickets:
         conditions = _sub(root, "Conditions")
         conditions.set("NotBefore", write_time(start))
         conditions.set("NotOnOrAfter", write_time(end))
-        _sub(_sub(conditions, "AudienceRestrictionCondition"), "Audience", self._audience)
+        restriction = _sub(conditions, "AudienceRestrictionCondition")
+        _sub(restriction, "Audience", grant.bearer_audience or self._audience)
         statement = _sub(root, "AuthenticationStatement")
-        statement.set("AuthenticationMethod", PASSWORD_METHOD)
+        statement.set("AuthenticationMethod", grant.proved_by.value)
         statement.set("AuthenticationInstant", write_time(start))
         subject = _sub(statement, "Subject")
-        _sub(subject, "NameIdentifier", sip_uri).set("Format", URI_CLAIM)
+        _sub(subject, "NameIdentifier", grant.sip_uri).set("Format", URI_CLAIM)
         confirmation = _sub(subject, "SubjectConfirmation")
-        _sub(confirmation, "ConfirmationMethod", HOLDER_OF_KEY)
-        confirmation.append(_key_info(aes_key_wrap(self._wrapping_key, proof_key)))
+        method = BEARER if grant.bearer_audience else HOLDER_OF_KEY
+        _sub(confirmation, "ConfirmationMethod", method)
+        if not grant.bearer_audience:
+            confirmation.append(_key_info(aes_key_wrap(self._wrapping_key, grant.proof_key)))
         return root
 
 

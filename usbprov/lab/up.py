@@ -9,7 +9,7 @@ import json
 import os
 import socket
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -21,22 +21,24 @@ from usbprov.lab.files import private_folder, write_atomic
 from usbprov.lab.layout import Layout
 from usbprov.lab.lock import FolderLock
 from usbprov.lab.phonebank import PhoneBank, PhonesOptions
+from usbprov.lab.policy import Policy, make_policy, read_options
 from usbprov.lab.users import (
     DEFAULT_USERS,
     LabUser,
     combine_users,
+    read_policy,
     read_users,
     synthetic_users,
     write_users,
 )
 
 if TYPE_CHECKING:
+    from usbprov.lab.assembly import Served
     from usbprov.lab.metadata import Endpoints
-    from usbprov.lab.server import HttpsServer
 
 
 _POLL_SECONDS = 0.2
-_EXTRA = ("lxml", "signxml", "starlette", "uvicorn")
+_EXTRA = ("lxml", "signxml", "spnego", "starlette", "uvicorn")
 
 
 @dataclass(frozen=True)
@@ -50,13 +52,16 @@ class LabOptions:
         synthetic_users: How many made-up users to add, for demonstrations with many phones.
         host: The name in the URLs; it must resolve to loopback.
         https_port: Of the Web Services.
-        http_port: For the anonymous chain download, which is not served yet: nothing listens.
+        http_port: Of the chain download and of LyncDiscover's first step, without TLS.
         sip_port: For the Registrar, which is not served yet: its number is chosen and told,
             nothing listens.
         usbip_port: Of the phones' bus.
         faults: ``NAME[=ARG]`` each, see ``usbprov.lab.faults.FAULTS``.
         personality: Options of the phones' family.
         phones_family: The family's name, where more than one is installed.
+        policy: ``NAME=VALUE`` each, over the ``[policy]`` table of the users file; see
+            ``usbprov.lab.policy.Policy``.
+        keytab: Kerberos keytab of ``HTTP/host@REALM``; without it no Kerberos is taken.
     """
 
     dir: Path
@@ -71,6 +76,8 @@ class LabOptions:
     faults: Sequence[str] = ()
     personality: Mapping[str, str] = field(default_factory=dict)
     phones_family: str | None = None
+    policy: Sequence[str] = ()
+    keytab: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -80,6 +87,8 @@ class LabFacts:
     Attributes:
         web_services_url: Of the certificate provisioning service.
         web_ticket_url: Of the Web ticket service.
+        chain_url: Of the chain download.
+        autodiscover_url: Of LyncDiscover, where a client begins.
         registrar: ``host:port``; nothing listens there yet.
         ca_file: PEM file of the root to trust.
         bus: What ``--bus`` takes; None without phones.
@@ -89,6 +98,8 @@ class LabFacts:
 
     web_services_url: str
     web_ticket_url: str
+    chain_url: str
+    autodiscover_url: str
     registrar: str
     ca_file: Path
     bus: str | None
@@ -100,6 +111,8 @@ class LabFacts:
         return {
             "web_services_url": self.web_services_url,
             "web_ticket_url": self.web_ticket_url,
+            "chain_url": self.chain_url,
+            "autodiscover_url": self.autodiscover_url,
             "registrar": self.registrar,
             "ca_file": str(self.ca_file),
             "bus": self.bus,
@@ -111,18 +124,24 @@ class LabFacts:
 class Lab:
     """A lab that is started and stopped; a context manager."""
 
-    def __init__(self, options: LabOptions) -> None:
+    def __init__(self, options: LabOptions, show: Callable[[str], None] | None = None) -> None:
         """Take the options.
+
+        Args:
+            options: What lab there shall be.
+            show: Is called with each line of the request log, in a thread of the server.
 
         Raises:
             LabUnusable: A fault is not known.
         """
         self._options = options
+        self._show = show
         self._layout = Layout(options.dir.absolute())
-        self._faults = Faults([parse_fault(text) for text in options.faults])
+        self._settings = [parse_fault(text) for text in options.faults]
         self._undo = contextlib.ExitStack()
         self._facts: LabFacts | None = None
-        self._server: HttpsServer | None = None
+        self._faults: Faults | None = None
+        self._served: Served | None = None
         self._phones: PhoneBank | None = None
 
     @property
@@ -138,14 +157,21 @@ class Lab:
 
     @property
     def faults(self) -> Faults:
-        """The faults that are on; may be changed while the lab runs."""
+        """The faults that are on; may be changed while the lab runs.
+
+        Raises:
+            LabUnusable: The lab does not run.
+        """
+        if self._faults is None:
+            raise LabUnusable("the lab is not running")
         return self._faults
 
     def start(self) -> Self:
         """Start everything, write ``lab.json`` and return.
 
         Raises:
-            LabDependencyMissing: The ``lab`` extra is not installed.
+            LabDependencyMissing: The ``lab`` extra is not installed, or with a keytab the
+                ``kerberos`` extra.
             LabUnusable: Folder, host or ports cannot be used, or a lab runs in the folder.
             ConfigInvalid: The users file is wrong.
         """
@@ -155,19 +181,20 @@ class Lab:
         return self
 
     def stop(self) -> None:
-        """End phones and server, and take ``lab.json`` away; may be called twice."""
+        """End phones and servers, and take ``lab.json`` away; may be called twice."""
         self._facts = None
         self._undo.close()
+        self._faults = None
 
     def wait(self, stop: threading.Event) -> None:
         """Return when ``stop`` is set.
 
         Raises:
-            LabUnusable: The server has ended by itself.
+            LabUnusable: A server has ended by itself.
         """
         while not stop.wait(_POLL_SECONDS):
-            if self._server is None or not self._server.running:
-                raise LabUnusable("the HTTPS server has ended")
+            if self._served is None or not self._served.running:
+                raise LabUnusable("a Web server has ended")
 
     def pull_phones(self) -> None:
         """Kill the phones' process: every phone loses power at once."""
@@ -191,7 +218,8 @@ class Lab:
         self.stop()
 
     def _start(self, undo: contextlib.ExitStack) -> None:
-        _need_extra()
+        _need_extra(_EXTRA)
+        _check_keytab(self._options.keytab)
         layout = self._layout
         private_folder(layout.folder)
         lock = FolderLock(layout.lock, "another lab")
@@ -199,13 +227,17 @@ class Lab:
         undo.callback(lock.release)
         undo.callback(layout.facts.unlink, missing_ok=True)
         layout.facts.unlink(missing_ok=True)
-        users = self._users()
-        url = self._start_server(undo, users)
+        self._faults = self._open_faults(undo)
+        users, policy = self._users()
+        registrar = f"{self._options.host}:{self._options.sip_port or _free_port()}"
+        url = self._serve(undo, users, policy, registrar)
         bus = self._start_phones(undo) if self._options.phones else None
         facts = LabFacts(
             web_services_url=url.certprov,
             web_ticket_url=url.webticket,
-            registrar=f"{self._options.host}:{self._options.sip_port or _free_port()}",
+            chain_url=url.chain,
+            autodiscover_url=url.autodiscover,
+            registrar=registrar,
             ca_file=layout.root_ca,
             bus=bus,
             users=users,
@@ -215,27 +247,53 @@ class Lab:
         write_atomic(layout.facts, content.encode())
         self._facts = facts
 
-    def _users(self) -> tuple[LabUser, ...]:
-        """Return the users of this start, and keep them for the next."""
+    def _open_faults(self, undo: contextlib.ExitStack) -> Faults:
+        """Open the faults, which begin anew with each start."""
+        path = self._layout.faults
+        path.unlink(missing_ok=True)
+        write_atomic(path, b"")  # 0600, and empty is a database to SQLite
+        faults = Faults(self._settings, path)
+        undo.callback(faults.close)
+        return faults
+
+    def _users(self) -> tuple[tuple[LabUser, ...], Policy]:
+        """Return the users and settings of this start, and keep them for the next."""
         options, kept = self._options, self._layout.users
         source = options.users_file or (kept if kept.exists() else None)
         users = read_users(source) if source else DEFAULT_USERS
+        settings = (read_policy(source) if source else {}) | read_options(options.policy)
+        policy = make_policy(settings, str(source or "the options"))
         made = synthetic_users(options.synthetic_users)
         combined = combine_users(users, made, str(source or "the default users"))
-        write_users(kept, combined)
-        return combined
+        write_users(kept, combined, settings)
+        return combined, policy
 
-    def _start_server(self, undo: contextlib.ExitStack, users: tuple[LabUser, ...]) -> "Endpoints":
+    def _serve(
+        self,
+        undo: contextlib.ExitStack,
+        users: tuple[LabUser, ...],
+        policy: Policy,
+        registrar: str,
+    ) -> "Endpoints":
         # Only here, so that `usbprov lab --help` and the like load none of it.
-        from usbprov.lab.assembly import start_server  # noqa: PLC0415
+        from usbprov.lab.assembly import Site, serve  # noqa: PLC0415
 
-        options, layout = self._options, self._layout
-        endpoints, server = start_server(
-            layout, options.host, options.https_port, users, self._faults
+        options = self._options
+        site = Site(
+            layout=self._layout,
+            host=options.host,
+            https_port=options.https_port,
+            http_port=options.http_port,
+            registrar=registrar,
+            users=users,
+            policy=policy,
+            faults=self.faults,
+            keytab=options.keytab,
+            show=self._show,
         )
-        undo.callback(server.stop)
-        self._server = server
-        return endpoints
+        self._served = serve(site)
+        undo.callback(self._served.stop)
+        return self._served.endpoints
 
     def _start_phones(self, undo: contextlib.ExitStack) -> str:
         options = self._options
@@ -266,8 +324,16 @@ def lab_users(folder: Path) -> tuple[LabUser, ...]:
     return read_users(path)
 
 
-def _need_extra() -> None:
-    for name in _EXTRA:
+def _check_keytab(path: Path | None) -> None:
+    if path is None:
+        return
+    _need_extra(("gssapi",))
+    if not os.access(path, os.R_OK):
+        raise LabUnusable(f"the keytab {path} cannot be read")
+
+
+def _need_extra(names: Sequence[str]) -> None:
+    for name in names:
         try:
             importlib.import_module(name)
         except ModuleNotFoundError:

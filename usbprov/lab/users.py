@@ -21,11 +21,13 @@ class LabUser:
     Attributes:
         sip_uri: ``sip:user@domain``, in lower case.
         extension: What is keyed in at the phone beside the PIN; digits, perhaps with a plus.
-        pin: 4 to 24 digits.
+        pin: 4 to 24 digits; "" if none is set.
         user_name: Windows account name.
         domain: Windows (NetBIOS) domain name.
         password: Windows password.
         home_pool: FQDN of the pool that stores the user's certificates.
+        phone_number: May be keyed in, in place of the extension; users may share one.
+        pin_state: ``set``, ``unset`` or ``expired``.
     """
 
     sip_uri: str
@@ -35,6 +37,8 @@ class LabUser:
     domain: str
     password: str = field(repr=False)
     home_pool: str
+    phone_number: str = ""
+    pin_state: str = "set"
 
     @property
     def entity(self) -> str:
@@ -64,11 +68,13 @@ DEFAULT_USERS = (
 _PATTERNS: Mapping[str, tuple[str, str]] = {
     "sip_uri": (r"sip:[a-z0-9._+-]+@[a-z0-9-]+(\.[a-z0-9-]+)*", "sip:user@domain in lower case"),
     "extension": (r"\+?[0-9]{1,15}", "1 to 15 digits, perhaps with a plus before them"),
-    "pin": (r"[0-9]{4,24}", "4 to 24 digits"),
-    "user_name": (r"[^\\\s@\x00-\x1f]{1,104}", "a Windows account name"),
+    "pin": (r"([0-9]{4,24})?", "4 to 24 digits"),
+    "user_name": (r"[^\\\s@:\x00-\x1f]{1,104}", "a Windows account name"),
     "domain": (r"[A-Za-z0-9._-]{1,63}", "a Windows domain name"),
-    "password": (r"[^\x00-\x1f\x7f]{1,256}", "1 to 256 characters"),
+    "password": (r"[^:\x00-\x1f\x7f]{1,256}", "1 to 256 characters, no colon"),
     "home_pool": (r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*", "an FQDN"),
+    "phone_number": (r"(\+?[0-9]{1,15})?", "1 to 15 digits, perhaps with a plus before them"),
+    "pin_state": (r"set|unset|expired", "set, unset or expired"),
 }
 
 _DEFAULTS: Mapping[str, Callable[[str], str]] = {
@@ -98,25 +104,41 @@ def synthetic_users(count: int, domain: str = DOMAIN) -> tuple[LabUser, ...]:
 def read_users(path: Path) -> tuple[LabUser, ...]:
     """Read and check a users file: TOML with one ``[[users]]`` table a user.
 
-    ``sip_uri``, ``extension``, ``pin`` and ``password`` are required.
+    ``sip_uri``, ``extension``, ``pin`` and ``password`` are required. Its ``[policy]`` table is
+    not looked at, see ``read_policy``.
 
     Raises:
         ConfigInvalid: The file cannot be read, is no TOML, or a user in it is wrong; the message
             names the user by its number and never shows a PIN or password.
     """
+    return parse_users(_read_toml(path), str(path))
+
+
+def read_policy(path: Path) -> dict[str, object]:
+    """Read the ``[policy]`` table of a users file, unchecked; empty if there is none.
+
+    Raises:
+        ConfigInvalid: The file cannot be read, is no TOML, or ``policy`` is no table.
+    """
+    found = _read_toml(path).get("policy", {})
+    if not isinstance(found, dict):
+        raise ConfigInvalid("policy is not a table", str(path))
+    return found
+
+
+def _read_toml(path: Path) -> dict[str, object]:
     try:
-        content = tomllib.loads(path.read_text("utf-8"))
+        return tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
         raise ConfigInvalid(error.strerror or "cannot be read", str(path)) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigInvalid(f"not TOML: {_place(error)}", str(path)) from None
-    return parse_users(content, str(path))
 
 
 def parse_users(content: Mapping[str, object], source: str) -> tuple[LabUser, ...]:
     """Check the content of a users file. Raises ``ConfigInvalid`` as ``read_users`` does."""
     tables = content.get("users")
-    unknown = sorted(set(content) - {"users"})
+    unknown = sorted(set(content) - {"users", "policy"})
     if unknown or not isinstance(tables, list) or not tables:
         wrong = f"unknown key {unknown[0]!r}" if unknown else "it has no [[users]] table"
         raise ConfigInvalid(wrong, source)
@@ -139,13 +161,17 @@ def combine_users(
     return combined
 
 
-def write_users(path: Path, users: Sequence[LabUser]) -> None:
-    """Write a users file (0600) that ``read_users`` reads back."""
+def write_users(
+    path: Path, users: Sequence[LabUser], policy: Mapping[str, object] | None = None
+) -> None:
+    """Write a users file (0600) that ``read_users`` and ``read_policy`` read back."""
     tables = ["[[users]]\n" + _toml(user.row()) for user in users]
+    if policy:
+        tables.append("[policy]\n" + _toml(policy))
     write_atomic(path, "\n".join(tables).encode())
 
 
-def _toml(row: Mapping[str, str]) -> str:
+def _toml(row: Mapping[str, object]) -> str:
     return "".join(
         f"{name} = {json.dumps(value, ensure_ascii=False)}\n" for name, value in row.items()
     )
@@ -166,8 +192,12 @@ def _user(number: int, table: object, source: str) -> LabUser:
         raise ConfigInvalid(f"user {number} has the unknown key {unknown[0]!r}", source)
     uri = _value(number, "sip_uri", table.get("sip_uri"), source)
     derived = {name: make(uri) for name, make in _DEFAULTS.items()}
-    merged = derived | table
-    return LabUser(**{name: _value(number, name, merged.get(name), source) for name in names})
+    without_pin = {"pin": ""} if table.get("pin_state") == "unset" else {}
+    merged = derived | without_pin | {"phone_number": "", "pin_state": "set"} | table
+    user = LabUser(**{name: _value(number, name, merged.get(name), source) for name in names})
+    if not user.pin and user.pin_state != "unset":
+        raise ConfigInvalid(f"user {number}: pin must be a string, 4 to 24 digits", source)
+    return user
 
 
 def _value(number: int, name: str, value: object, source: str) -> str:
@@ -183,7 +213,7 @@ def _check_unique(users: Sequence[LabUser], source: str) -> None:
     accounts = [f"{user.domain}\\{user.user_name}".lower() for user in users]
     for what, values in (
         ("sip_uri", [user.sip_uri for user in users]),
-        ("extension", [user.extension for user in users]),
+        ("extension", [f"{user.phone_number} {user.extension}".strip() for user in users]),
         ("Windows account", accounts),
     ):
         value, times = Counter(values).most_common(1)[0]
