@@ -50,6 +50,7 @@ class Station:
     facts: dict[str, Any]
     lab: subprocess.Popen[bytes]
     phones: subprocess.Popen[bytes] | None = field(default=None)
+    variables: dict[str, str] = field(default_factory=dict)
 
     @property
     def ledger(self) -> Path:
@@ -57,7 +58,7 @@ class Station:
 
     @property
     def environment(self) -> dict[str, str]:
-        return _environment(self.folder)
+        return _environment(self.folder) | self.variables
 
     @property
     def bus(self) -> str:

@@ -126,18 +126,55 @@ def test_a_bug_is_told_in_a_line(
     def broken() -> None:
         raise ZeroDivisionError("oops")
 
-    monkeypatch.setattr("usbprov.cli.commands.drivers.documents.show", lambda _: broken())
+    monkeypatch.setattr("usbprov.phone.registry.drivers", broken)
     assert run(["drivers", "--json"]) == ExitCode.INTERNAL
     told = capsys.readouterr().err
     assert "internal error: ZeroDivisionError: oops" in told
     assert "Traceback" not in told
 
 
+@pytest.mark.parametrize(
+    ("arguments", "environment", "code"),
+    [
+        (["provision", "--json", "--bogus"], {}, "CLI-01"),
+        (["ledger", "show", "7"], {"USBPROV_LEDGER_SHOW_AS_JSON": "1"}, "LED-03"),
+        (["--log-file", "/nonexistent/x.log", "list", "--json"], {}, "CLI-01"),
+        (["ledger", "list", "--last", "9" * 30, "--json"], {}, "CLI-01"),
+        (["ledger", "show", "9" * 30, "--json"], {}, "LED-03"),
+    ],
+)
+def test_every_failure_is_json_where_json_is_asked_for(
+    arguments: list[str],
+    environment: dict[str, str],
+    code: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert run(arguments) == ExitCode.USAGE
+    document = json.loads(capsys.readouterr().out)
+    assert document["error"]["code"] == code
+
+
+def test_settings_may_be_named_as_the_options_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "config.toml"
+    ledger = tmp_path / "elsewhere.sqlite3"
+    file.write_text(f'ledger = "{ledger}"')
+    assert run(["--config", str(file), "ledger", "list"]) == ExitCode.DONE
+    assert ledger.exists()
+    file.write_text("[ledger.list]\njson = true")
+    assert run(["--config", str(file), "ledger", "list"]) == ExitCode.DONE
+    assert json.loads(capsys.readouterr().out.partition("\n")[2]) == []
+
+
 def test_ctrl_c_outside_a_job(monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(_: object) -> None:
+    def interrupted() -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("usbprov.cli.commands.drivers.documents.show", interrupted)
+    monkeypatch.setattr("usbprov.phone.registry.drivers", interrupted)
     assert run(["drivers", "--json"]) == ExitCode.INTERRUPTED
 
 
@@ -145,7 +182,7 @@ def test_ctrl_c_outside_a_job(monkeypatch: pytest.MonkeyPatch) -> None:
     "arguments",
     [
         ["provision", "--extension", "1001"],
-        ["provision", "--web-services-url", "https://x/"],
+        ["provision", "--web-services-url", "https://x/", "--auth", "pin"],
         ["provision", "--extension", "1", "--web-services-url", "https://x/", "--user", "alice"],
         ["provision", "--extension", "1", "--web-services-url", "https://x/", "--user", "a b@c"],
         ["provision", "--extension", "1", "--pin", "7205"],

@@ -42,6 +42,7 @@ def _facts(result: Result) -> str:
         ("possession", _PROOF_WORDS[proof.possession]),
         ("signed in", _PROOF_WORDS[proof.sign_in]),
         ("job", str(result.job)),
+        *(("older TLS", f"allowed for {server}") for server in result.old_tls),
     ]
     return pairs(shown) + "\n\nThe cable may be removed."
 

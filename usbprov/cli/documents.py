@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from usbprov.errors import UsbprovError
+from usbprov.errors import ExitCode, UsbprovError
 
 if TYPE_CHECKING:
     from usbprov.engine.result import Result
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from usbprov.phone.contract import KeyState, PhoneInfo, SlotState
     from usbprov.phone.selection import Candidate
     from usbprov.pki.certificates import CertificateSummary
+    from usbprov.pki.limits import ChainLimits
     from usbprov.usb.devices import DeviceFacts
 
 Document = dict[str, Any]
@@ -72,7 +73,13 @@ def phone_info(facts: "DeviceFacts", info: "PhoneInfo") -> Document:
         "slots": [_slot(slot) for slot in info.slots],
         "roots": sorted(info.roots),
         "settings": dict(settings) if settings else None,
+        "limits": limits(info.limits) if info.limits else None,
     }
+
+
+def limits(of: "ChainLimits") -> Document:
+    """Describe what a phone can verify in a server's chain."""
+    return {"signatures": sorted(kind.value for kind in of.signatures), "rsa_bits": of.rsa_bits}
 
 
 def _slot(slot: "SlotState") -> Document:
@@ -113,6 +120,7 @@ def result(of: "Result") -> Document:
         "certificate": certificate(of.certificate) if of.certificate else None,
         "steps": [{"name": s.name, "state": s.mark, "ms": s.ms} for s in of.steps],
         "proof": dict(vars(of.proof)),
+        "old_tls": list(of.old_tls),
     }
     if of.outcome == "planned" and of.plan:
         document["plan"] = [{"name": name, "intent": words} for name, words in of.plan.lines]
@@ -129,6 +137,19 @@ def error(of: UsbprovError) -> Document:
         "retryable": of.retryable,
         "exit_code": int(of.exit_code),
         "facts": {name: _plain(value) for name, value in of.facts().items()},
+    }
+
+
+def bug(words: str) -> Document:
+    """Describe an internal error."""
+    return {
+        "code": UsbprovError.code,
+        "message": f"internal error: {words}",
+        "cause": "This is a bug.",
+        "remedy": "Repeat with --log-file FILE and report it with that.",
+        "retryable": False,
+        "exit_code": int(ExitCode.INTERNAL),
+        "facts": {},
     }
 
 

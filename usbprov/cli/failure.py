@@ -4,14 +4,16 @@ import logging
 import os
 import shutil
 import sys
-from collections.abc import Sequence
 
 import click
 
 from usbprov.cli import documents
-from usbprov.errors import ExitCode, UsbprovError
+from usbprov.errors import ExitCode, Interrupted, UsageError, UsbprovError
 
 DOCUMENT = "docs/errors.md"
+
+_LISTED = {"attached": "attached", "presented": "the server presents", "certificates": "it gave"}
+"""Facts of several lines each, and what is said before every line."""
 
 logger = logging.getLogger(__name__)
 
@@ -24,31 +26,41 @@ class ToldError(Exception):
         self.error = error
 
 
-def explain(error: BaseException, arguments: Sequence[str]) -> int:
+def explain(error: BaseException, *, as_json: bool) -> int:
     """Tell what stopped the command, in words and, where asked for, as JSON; give the exit code."""
-    if isinstance(error, BrokenPipeError):
-        return _broken_pipe()
+    if isinstance(error, ToldError):
+        return tell(error.error)
+    if as_json:
+        documents.show({"outcome": "failed", "error": _document(error)})
+    if isinstance(error, UsbprovError):
+        return tell(error)
     if isinstance(error, click.ClickException):
         error.show()
         return ExitCode.USAGE
     if isinstance(error, KeyboardInterrupt | click.Abort):
         click.echo("interrupted", err=True)
         return ExitCode.INTERRUPTED
-    if isinstance(error, ToldError):
-        return tell(error.error)
-    if isinstance(error, UsbprovError):
-        if "--json" in arguments:
-            documents.show({"outcome": "failed", "error": documents.error(error)})
-        return tell(error)
     return _tell_bug(error)
+
+
+def _document(error: BaseException) -> documents.Document:
+    """Describe what stopped the command; what is no error of the tree is told like one."""
+    if isinstance(error, UsbprovError):
+        return documents.error(error)
+    if isinstance(error, click.ClickException):
+        return documents.error(UsageError(error.format_message()))
+    if isinstance(error, KeyboardInterrupt | click.Abort):
+        return documents.error(Interrupted("none", "none", "stopped by the user"))
+    return documents.bug(f"{type(error).__name__}: {error}")
 
 
 def tell(error: UsbprovError) -> int:
     """Print an error of the tree on standard error, with cause and remedy; give its exit code."""
     _headline(error.code, str(error))
-    attached = error.facts().get("attached", ())
-    for line in attached if isinstance(attached, tuple) else ():
-        click.echo(f"    attached: {line}", err=True)
+    for fact, label in _LISTED.items():
+        lines = error.facts().get(fact, ())
+        for line in lines if isinstance(lines, tuple) else ():
+            click.echo(f"    {label}: {line}", err=True)
     for name, words in (
         ("likely cause:", error.cause),
         ("what to do:", error.remedy),
@@ -76,9 +88,3 @@ def _tell_bug(error: BaseException) -> int:
     click.echo("  This is a bug. Repeat with --log-file FILE and report it with that.", err=True)
     logger.debug("internal error", exc_info=error)
     return ExitCode.INTERNAL
-
-
-def _broken_pipe() -> int:
-    """The reader of our output has gone (``| head``); nobody is left to be told."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return ExitCode.DONE

@@ -22,6 +22,8 @@ def show_lab(facts: LabFacts, *, as_json: bool) -> None:
     rows = [(user.sip_uri, user.extension, user.pin, user.home_pool) for user in facts.users]
     where = [
         ("Web Services", facts.web_services_url),
+        ("LyncDiscover", facts.autodiscover_url),
+        ("chain download", facts.chain_url),
         ("CA file", str(facts.ca_file)),
         ("bus", facts.bus or "no phones"),
     ]
@@ -32,6 +34,11 @@ def show_lab(facts: LabFacts, *, as_json: bool) -> None:
     if facts.bus:
         click.echo(_first_line(facts))
     click.echo("Ctrl-C ends the lab.")
+
+
+def show_call(line: str) -> None:
+    """Show a line of the request log; it comes from a thread of the lab's server."""
+    click.echo(line)
 
 
 def _first_line(facts: LabFacts) -> str:

@@ -1,6 +1,6 @@
 """Groups of commands: imported when they are used, their settings checked, with did-you-mean."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from importlib import import_module
 from typing import Any
 
@@ -68,9 +68,9 @@ def _check_settings(ctx: click.Context, name: str, command: click.Command) -> No
     from usbprov.errors import ConfigInvalid
 
     source = str(ctx.find_root().meta.get("usbprov.config", "the settings file"))
-    if not isinstance(settings, Mapping):
+    if not isinstance(settings, MutableMapping):
         raise ConfigInvalid(f"[{_table(ctx, name)}] must be a table", source)
-    known = {parameter.name for parameter in command.params}
+    known = name_settings(settings, command)
     if isinstance(command, click.Group):
         known |= set(command.list_commands(ctx))
     for key in settings:
@@ -81,3 +81,13 @@ def _check_settings(ctx: click.Context, name: str, command: click.Command) -> No
 def _table(ctx: click.Context, name: str) -> str:
     """Return the settings file's table of a command: ``lab.up``."""
     return ".".join([*ctx.command_path.split()[1:], name])
+
+
+def name_settings(settings: MutableMapping[str, Any], command: click.Command) -> set[str]:
+    """Let settings be named as the options are: ``dir`` for ``--dir``. Returns the known names."""
+    for parameter in command.params:
+        for option in parameter.opts:
+            key = option.lstrip("-").replace("-", "_")
+            if key in settings and not isinstance(settings[key], Mapping):
+                settings[parameter.name or key] = settings.pop(key)
+    return {parameter.name or "" for parameter in command.params}

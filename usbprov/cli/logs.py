@@ -3,6 +3,8 @@
 import logging
 from pathlib import Path
 
+from usbprov.errors import UsageError
+
 _LEVELS = {0: logging.ERROR, 1: logging.WARNING, 2: logging.INFO}
 
 
@@ -19,8 +21,11 @@ def set_up(verbosity: int, log_file: Path | None) -> None:
 
 
 def _file(path: Path) -> logging.Handler:
-    path.touch(mode=0o600, exist_ok=True)
-    handler = logging.FileHandler(path, encoding="utf-8")
+    try:
+        path.touch(mode=0o600, exist_ok=True)
+        handler = logging.FileHandler(path, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"--log-file {path}: {error.strerror}") from None
     handler.setFormatter(
         logging.Formatter("%(asctime)s %(levelname)s %(threadName)s %(name)s: %(message)s")
     )

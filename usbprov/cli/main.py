@@ -1,5 +1,6 @@
 """The program: common options, the table of commands, and what becomes of errors."""
 
+import io
 import os
 import signal
 import sys
@@ -13,7 +14,7 @@ import click
 
 from usbprov import __version__
 from usbprov.cli.lazy import LazyGroup
-from usbprov.cli.settings import ENVIRONMENT_PREFIX, Settings, load_config
+from usbprov.cli.settings import ENVIRONMENT_PREFIX, Invocation, Settings, load_config
 
 COMMANDS = {
     "demo": ("usbprov.cli.commands.demo:demo", "Provision emulated phones against a lab, here."),
@@ -24,6 +25,12 @@ COMMANDS = {
         "usbprov.cli.commands.provision:provision",
         "Key, certificate, installation and proof for one phone.",
     ),
+    "trust": (
+        "usbprov.cli.commands.trust:trust",
+        "See whom a phone trusts; give it missing roots.",
+    ),
+    "discover": ("usbprov.cli.commands.discover:discover", "Find the Web Services."),
+    "dhcp": ("usbprov.cli.commands.dhcp:dhcp", "Write and explain the phones' DHCP options."),
     "ledger": ("usbprov.cli.commands.ledger:ledger", "Look at past and unfinished jobs."),
     "drivers": ("usbprov.cli.commands.drivers:list_drivers", "Show the phone families known."),
     "lab": ("usbprov.cli.commands.lab:lab", "Run the other side: servers and emulated phones."),
@@ -90,6 +97,7 @@ def cli(
     Gives a phone on the cable its key and its Lync / Skype for Business user certificate,
     obtained from the Web Services on the phone's behalf, and proves that it works.
     """
+    ctx.meta[Invocation.KEY] = ctx.obj
     if "NO_COLOR" in os.environ:
         ctx.color = False
     verbosity = 0 if quiet else 1 + verbose
@@ -102,14 +110,15 @@ def cli(
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command; returns the exit code."""
+    invocation = Invocation()
     try:
-        cli.main(list(arguments), prog_name="usbprov", standalone_mode=False)
+        cli.main(list(arguments), prog_name="usbprov", standalone_mode=False, obj=invocation)
     except click.exceptions.Exit as asked:
         return asked.exit_code
     except (Exception, KeyboardInterrupt) as error:
         from usbprov.cli.failure import explain
 
-        return explain(error, arguments)
+        return explain(error, as_json=invocation.as_json or "--json" in arguments)
     return 0
 
 
@@ -119,6 +128,9 @@ def _terminated(_signal: int, _frame: FrameType | None) -> NoReturn:
 
 def main() -> NoReturn:
     """Entry point of the console script. SIGTERM ends a job as cleanly as Ctrl-C does."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a sign that cannot be shown must not stop a job
+            stream.reconfigure(errors="replace")
     if not sys.warnoptions:  # what a library tells its developers is not for a technician
         warnings.simplefilter("ignore")
     signal.signal(signal.SIGTERM, _terminated)

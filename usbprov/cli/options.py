@@ -6,12 +6,46 @@ from typing import TypeVar
 
 import click
 
+from usbprov.cli.settings import Invocation
+
 F = TypeVar("F", bound=Callable[..., object])
 
 phone_argument = click.argument("phone", metavar="[PHONE]", required=False)
 """A port path (1-1.4.2), serial:… or mac:…; may be left out when one phone is attached."""
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON (docs/json.md).")
+
+def _note_json(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> bool:
+    """Remember for a failure that JSON was asked for, by whatever way."""
+    invocation = ctx.find_root().meta.get(Invocation.KEY)
+    if invocation is not None:
+        invocation.as_json = wanted
+    return wanted
+
+
+json_option = click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    is_eager=True,
+    callback=_note_json,
+    help="Print JSON (docs/json.md).",
+)
+
+
+old_tls_option = click.option(
+    "--allow-old-tls",
+    metavar="HOST",
+    multiple=True,
+    help="Let this one server speak TLS 1.0 or 1.1, and show weak certificates. Repeatable.",
+)
+
+retry_option = click.option(
+    "--retry-seconds",
+    type=click.FloatRange(min=0),
+    default=60.0,
+    show_default=True,
+    help="How long a server that is down for the moment is tried again; 0 for not at all.",
+)
 
 
 def lab_dir_option(function: F) -> F:

@@ -1,11 +1,12 @@
 """How a running job is shown: one line a step, with a spinner on a terminal."""
 
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 import click
 
-from usbprov.engine.events import Event, Mark, StepBegun, StepEnded, StepProgress
+from usbprov.engine.events import Event, Mark, StepBegun, StepEnded, StepProgress, StepRetry
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
 SIGNS = {Mark.DONE: "✓", Mark.SKIPPED: "○", Mark.FAILED: "✗"}
 """Signs as well as colours: not everybody sees the colours."""
+
+RETRY_SIGN = "↻"
 
 _COLOURS = {Mark.DONE: "green", Mark.SKIPPED: "dim", Mark.FAILED: "bold red"}
 
@@ -40,12 +43,15 @@ class SilentProgress:
 
 
 class PlainProgress:
-    """One line a step, when it has ended: for files, pipes and logs."""
+    """One line a step, when it has ended, and one a repeat: for files, pipes and logs."""
 
     def __call__(self, event: Event) -> None:
-        """Print the steps that have ended."""
-        if isinstance(event, StepEnded):
-            click.echo(_line(event))
+        """Print the steps that have ended, and what is tried again."""
+        with suppress(OSError):  # a reader who has gone (`| head`) must not stop the job
+            if isinstance(event, StepEnded):
+                click.echo(_line(event))
+            elif isinstance(event, StepRetry):
+                click.echo(_retry_line(event))
 
     def close(self) -> None:
         """Nothing to do."""
@@ -65,6 +71,9 @@ class TerminalProgress:
             self._status.start()
         elif isinstance(event, StepProgress) and self._status:
             self._status.update(f"{event.step} {event.percent} %")
+        elif isinstance(event, StepRetry) and self._status:
+            self._console.print(_retry_line(event), style="yellow", markup=False, highlight=False)
+            self._status.update(f"{event.step}, attempt {event.retry.attempt}")
         elif isinstance(event, StepEnded):
             self.close()
             self._print(event)
@@ -92,6 +101,10 @@ def progress(*, silent: bool) -> Progress:
     from rich.console import Console
 
     return TerminalProgress(Console())
+
+
+def _retry_line(event: StepRetry) -> str:
+    return f"{RETRY_SIGN} {event.step:<9}            {event.retry}"
 
 
 def _line(event: StepEnded) -> str:

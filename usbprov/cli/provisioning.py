@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -13,10 +13,13 @@ from usbprov.cli.progress import progress
 from usbprov.engine.job import Job, Services
 from usbprov.engine.order import Order
 from usbprov.engine.result import Result
+from usbprov.engine.retry import RetryPolicy
 from usbprov.engine.runner import Runner
 from usbprov.errors import UsbprovError
 from usbprov.ledger.ledger import Ledger
 from usbprov.phone.selection import Candidate
+from usbprov.webservices.site import Site
+from usbprov.webservices.ticket import TicketCache
 
 
 @dataclass(frozen=True)
@@ -27,10 +30,13 @@ class Manner:
     dry_run: bool = False
     as_json: bool = False
     quiet: bool = False
+    site: Site = field(default_factory=Site)
+    retries: RetryPolicy = field(default_factory=RetryPolicy)
+    tickets: TicketCache = field(default_factory=TicketCache)
 
 
 def provision_one(
-    candidate: Candidate, order: Order, ledger: Ledger, pin: Callable[[], str], manner: Manner
+    candidate: Candidate, order: Order, ledger: Ledger, secret: Callable[[], str], manner: Manner
 ) -> Result:
     """Open the phone, run the job, and show what comes of it.
 
@@ -42,8 +48,14 @@ def provision_one(
     with contextlib.ExitStack() as stack:
         stack.callback(shown.close)
         phone = stack.enter_context(contextlib.closing(candidate.open()))
-        connect = _connector(order.web_services_url, manner.ca_file, stack)
-        runner = Runner(Job(order, phone, ledger, connect, pin), shown)
+        connect = _connector(order.web_services_url, manner, stack)
+
+        def ask() -> str:
+            shown.close()  # a spinner that turned on would wipe the question away
+            return secret()
+
+        job = Job(order, phone, ledger, connect, ask, retries=manner.retries)
+        runner = Runner(job, shown)
         try:
             result = runner.run(dry_run=manner.dry_run)
         except UsbprovError as error:
@@ -55,16 +67,17 @@ def provision_one(
     return result
 
 
-def _connector(
-    url: str, ca_file: Path | None, stack: contextlib.ExitStack
-) -> Callable[[], Services]:
+def _connector(url: str, manner: Manner, stack: contextlib.ExitStack) -> Callable[[], Services]:
     """Give what connects on first use, once, and is closed with the job."""
 
     @cache
     def connect() -> Services:
         from usbprov.webservices.client import WebServices
 
-        return stack.enter_context(WebServices(url, ca_file=ca_file))
+        services = WebServices(
+            url, ca_file=manner.ca_file, site=manner.site, tickets=manner.tickets
+        )
+        return stack.enter_context(services)
 
     return connect
 

@@ -16,16 +16,38 @@ def pin_source(*, stdin: bool, descriptor: int | None, who: str) -> Callable[[],
     Raises:
         UsageError: Both ways were named, or, when it is called, there is no PIN to be had.
     """
+    return secret_source("PIN", stdin=stdin, descriptor=descriptor, who=who)
+
+
+def secret_source(kind: str, *, stdin: bool, descriptor: int | None, who: str) -> Callable[[], str]:
+    """Return what gives a secret when it is needed, and asks for it only then.
+
+    Args:
+        kind: ``PIN`` or ``password``, as in the options' names.
+        stdin: Whether it is the first line of standard input.
+        descriptor: The file descriptor whose first line it is, or None.
+        who: Whose it is, for the prompt.
+
+    Raises:
+        UsageError: Both ways were named, or, when it is called, there is none to be had.
+    """
+    option = f"--{kind.lower()}"
     if stdin and descriptor is not None:
-        raise UsageError("--pin-stdin and --pin-fd do not go together")
+        raise UsageError(f"{option}-stdin and {option}-fd do not go together")
     if descriptor is not None:
-        return lambda: _line(descriptor, f"--pin-fd {descriptor}")
+        return lambda: _line(descriptor, f"{option}-fd {descriptor}", kind)
     if stdin:
-        return lambda: _line(sys.stdin.fileno(), "--pin-stdin")
-    return lambda: _prompt(f"PIN of {who}: ")
+        return lambda: _line(_stdin(f"{option}-stdin"), f"{option}-stdin", kind)
+    return lambda: _prompt(f"{kind} of {who}: ", kind)
 
 
-def _line(descriptor: int, option: str) -> str:
+def _stdin(option: str) -> int:
+    if sys.stdin is None:  # closed by whoever started the program
+        raise UsageError(f"{option}: there is no standard input")
+    return sys.stdin.fileno()
+
+
+def _line(descriptor: int, option: str, kind: str) -> str:
     data = b""
     try:
         while b"\n" not in data and len(data) < MOST_BYTES:
@@ -35,22 +57,23 @@ def _line(descriptor: int, option: str) -> str:
             data += chunk
     except OSError as error:
         raise UsageError(f"{option}: {error.strerror}") from None
-    return _checked(data.partition(b"\n")[0].rstrip(b"\r"), option)
+    return _checked(data.partition(b"\n")[0].rstrip(b"\r"), option, kind)
 
 
-def _checked(line: bytes, option: str) -> str:
+def _checked(line: bytes, option: str, kind: str) -> str:
     try:
-        pin = line.decode("utf-8")
+        secret = line.decode("utf-8")
     except UnicodeDecodeError:
-        raise UsageError(f"{option}: the PIN is not UTF-8 text") from None
-    if not pin:
-        raise UsageError(f"{option}: there is no PIN")
-    return pin
+        raise UsageError(f"{option}: the {kind} is not UTF-8 text") from None
+    if not secret:
+        raise UsageError(f"{option}: there is no {kind}")
+    return secret
 
 
-def _prompt(text: str) -> str:
+def _prompt(text: str, kind: str) -> str:
     import getpass
 
-    if not sys.stdin.isatty():
-        raise UsageError("no PIN: use --pin-stdin or --pin-fd where there is no terminal")
-    return _checked(getpass.getpass(text).encode(), "the prompt")
+    if sys.stdin is None or not sys.stdin.isatty():
+        options = f"--{kind.lower()}-stdin or --{kind.lower()}-fd"
+        raise UsageError(f"no {kind}: use {options} where there is no terminal")
+    return _checked(getpass.getpass(text).encode(), "the prompt", kind)

@@ -10,8 +10,19 @@ if TYPE_CHECKING:
     from usbprov.ledger.ledger import Ledger
     from usbprov.phone.selection import Candidate
     from usbprov.usb.devices import Bus
+    from usbprov.webservices.site import Site
 
 ENVIRONMENT_PREFIX = "USBPROV"
+_SITE = "usbprov.site"
+
+
+class Invocation:
+    """What must be known of a command line when it fails: whether JSON was asked for."""
+
+    KEY = "usbprov.invocation"
+
+    def __init__(self) -> None:
+        self.as_json = False
 
 
 class Settings(NamedTuple):
@@ -68,6 +79,14 @@ def current() -> Settings:
     return settings or Settings(bus_uris=(), ledger_file=None, verbosity=1)
 
 
+def site(allow_old_tls: Sequence[str]) -> "Site":
+    """Return what is settled about the servers, in the settings file and by ``--allow-old-tls``."""
+    from usbprov.webservices.site import Site
+
+    settled: Site = click.get_current_context().meta.get(_SITE) or Site()
+    return settled.allowing_old_tls(allow_old_tls)
+
+
 def load_config(ctx: click.Context, _parameter: click.Parameter, path: Path | None) -> Path | None:
     """Click callback: make the settings file's values the defaults of all options.
 
@@ -80,6 +99,7 @@ def load_config(ctx: click.Context, _parameter: click.Parameter, path: Path | No
     import tomllib
 
     from usbprov.errors import ConfigInvalid
+    from usbprov.webservices.site import read_site
 
     try:
         values = tomllib.loads(source.read_text("utf-8"))
@@ -88,6 +108,7 @@ def load_config(ctx: click.Context, _parameter: click.Parameter, path: Path | No
     _check_top(ctx, values, source)
     ctx.default_map = values
     ctx.meta["usbprov.config"] = source
+    ctx.meta[_SITE] = read_site(values, source)
     return source
 
 
@@ -98,9 +119,13 @@ def _default_config() -> Path:
 
 
 def _check_top(ctx: click.Context, values: dict[str, Any], source: Path) -> None:
+    from usbprov.cli.lazy import name_settings
+    from usbprov.webservices.site import TABLES
+
     group = ctx.command
     commands: Sequence[str] = group.list_commands(ctx) if isinstance(group, click.Group) else ()
-    known = {parameter.name for parameter in group.params} - {"config", "version"} | set(commands)
+    options = name_settings(values, group) - {"config", "version"}
+    known = options | {*commands, *TABLES}
     for key in values:
         if key not in known:
             from usbprov.errors import ConfigInvalid

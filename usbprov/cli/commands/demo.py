@@ -9,12 +9,13 @@ from usbprov.cli.failure import tell
 from usbprov.cli.labs import personality_option
 from usbprov.cli.provisioning import Manner, provision_one
 from usbprov.cli.settings import Settings
-from usbprov.engine.order import Order
+from usbprov.engine.order import CredentialOrder, Order
 from usbprov.errors import SomeFailed, UsbprovError
 from usbprov.lab.phones import MAX_PHONES, parse_personality, port_paths
 from usbprov.lab.up import Lab, LabFacts, LabOptions
 from usbprov.lab.users import DEFAULT_USERS, LabUser
 from usbprov.ledger.ledger import Ledger
+from usbprov.webservices.ticket import Way
 
 
 @click.command()
@@ -72,7 +73,8 @@ def _provision_all(facts: LabFacts, ledger: Ledger, phones: int) -> None:
 
 def _provision(facts: LabFacts, ledger: Ledger, path: str, user: LabUser) -> None:
     click.echo(f"\nPhone {path}, extension {user.extension}:")
-    order = Order(facts.web_services_url, user.extension, registrar=facts.registrar)
+    credential = CredentialOrder((Way.PIN,), user.extension)
+    order = Order(facts.web_services_url, credential, registrar=facts.registrar)
     settings = Settings(bus_uris=(facts.bus or "",), ledger_file=None, verbosity=1)
     manner = Manner(ca_file=facts.ca_file)
     provision_one(settings.find(path), order, ledger, lambda: user.pin, manner)

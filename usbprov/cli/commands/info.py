@@ -8,6 +8,7 @@ from usbprov.cli import documents
 from usbprov.cli.options import json_option, phone_argument
 from usbprov.cli.settings import current
 from usbprov.cli.text import local, pairs
+from usbprov.cli.trusting import limits_words
 from usbprov.phone.contract import ObjectKind, Phone, PhoneInfo, SlotState
 from usbprov.pki.certificates import CertificateSummary, load_certificate, summarise
 
@@ -62,6 +63,7 @@ def _text(phone: Phone, told: PhoneInfo, certificates: dict[int, CertificateSumm
         ("clock", local(told.clock)),
         ("can", ", ".join(sorted(capability.value for capability in told.capabilities))),
         ("RSA", ", ".join(str(bits) for bits in told.rsa_bits) + " bits"),
+        ("verifies", limits_words(told.limits) if told.limits else ""),
         ("trusted roots", str(len(told.roots))),
         ("user", settings.sip_uri if settings else "none"),
     ]

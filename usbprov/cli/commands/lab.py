@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from usbprov.cli import documents
-from usbprov.cli.labs import personality_option, show_lab
+from usbprov.cli.labs import personality_option, show_call, show_lab
 from usbprov.cli.lazy import CheckedGroup
 from usbprov.cli.options import json_option, lab_dir_option
 from usbprov.cli.text import pairs, table
@@ -32,9 +32,21 @@ def lab() -> None:
     type=click.Path(path_type=Path, dir_okay=False),
     help="Users file (TOML); by default alice, bob and carol at contoso.test.",
 )
+@click.option(
+    "--policy",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A server setting, as in the users file's [policy] table; see docs/lab.md. Repeatable.",
+)
+@click.option(
+    "--keytab",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Take Kerberos too, with this keytab of HTTP/HOST@REALM.",
+)
+@click.option("--no-chain-download", is_flag=True, help="Refuse the chain download.")
 @click.option("--host", default="localhost", show_default=True, help="Name of the server.")
 @click.option("--https-port", type=_PORT, default=0, help="0, the default: a free one.")
-@click.option("--http-port", type=_PORT, default=0, help="Reserved: nothing listens there yet.")
+@click.option("--http-port", type=_PORT, default=0, help="0, the default: a free one.")
 @click.option("--sip-port", type=_PORT, default=0, help="Reserved: nothing listens there yet.")
 @click.option("--usbip-port", type=_PORT, default=0, help="0, the default: a free one.")
 @click.option(
@@ -46,6 +58,9 @@ def up(
     directory: Path,
     phones: int,
     users_file: Path | None,
+    policy: tuple[str, ...],
+    keytab: Path | None,
+    no_chain_download: bool,
     host: str,
     https_port: int,
     http_port: int,
@@ -58,12 +73,14 @@ def up(
     r"""Run a lab in the foreground until Ctrl-C or SIGTERM.
 
     When all is ready, DIR/lab.json says where everything is. A second start with the same --dir
-    goes on with the same CA, users, published certificates and phones.
+    goes on with the same CA, users, published certificates and phones. Each call is shown as it
+    comes, and kept in DIR/calls.log.
 
     \b
     Examples:
       usbprov lab up --dir lab --phones 2
       usbprov lab up --dir lab --phones 1 --personality keygen-seconds=20 --fault slow=3
+      usbprov lab up --dir lab --policy min-key-bits=3072 --policy validity-hours=24
     """
     from usbprov.lab.phones import parse_personality
     from usbprov.lab.up import Lab, LabOptions
@@ -79,8 +96,10 @@ def up(
         usbip_port=usbip_port,
         faults=faults,
         personality=parse_personality(personality),
+        policy=(*policy, *(["chain-download=off"] if no_chain_download else [])),
+        keytab=keytab,
     )
-    with Lab(options) as running:
+    with Lab(options, None if as_json else show_call) as running:
         stop = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stop.set())
@@ -150,11 +169,55 @@ def revoke(directory: Path, sip_uri: str) -> None:
 
 
 @lab.command()
-def faults() -> None:
-    """Show what a lab can be told to do wrong with --fault."""
-    from usbprov.lab.faults import FAULTS
+@lab_dir_option
+@click.argument("name", metavar="NAME[=ARG]")
+@click.argument("state", type=click.Choice(["on", "off"]))
+def fault(directory: Path, name: str, state: str) -> None:
+    r"""Switch a fault of a lab that runs on or off; see `lab faults`.
 
-    click.echo(pairs((f"{n.value} ({k.argument.value})", k.help) for n, k in FAULTS.items()))
+    What is switched holds when the command returns. A TLS handshake that is over is not done again:
+    faults of the handshake show in new connections.
+
+    \b
+    Examples:
+      usbprov lab fault store-unreachable=2 on --dir lab
+      usbprov lab fault store-unreachable off --dir lab
+    """
+    from usbprov.lab.faults import faults_of, parse_fault, parse_name
+
+    with faults_of(directory) as running:
+        if state == "on":
+            running.switch_on(parse_fault(name))
+        else:
+            running.switch_off(parse_name(name.partition("=")[0]))
+    click.echo(f"fault {name} is {state}")
+
+
+@lab.command()
+@click.option(
+    "--dir",
+    "directory",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Show the faults that are on in the lab that runs in this folder.",
+)
+@json_option
+def faults(directory: Path | None, as_json: bool) -> None:
+    """Show what a lab can be told to do wrong, with --fault and `lab fault`."""
+    from usbprov.lab.faults import FAULTS, faults_of
+
+    if directory is not None:
+        with faults_of(directory) as running:
+            on = {setting.name.value: setting.argument for setting in running.settings()}
+        if as_json:
+            documents.show(on)
+        else:
+            click.echo(pairs((n, "on" if a is None else str(a)) for n, a in on.items()) or "none")
+        return
+    rows = [(n.value + k.argument.form, k.scope.value, k.help) for n, k in FAULTS.items()]
+    if as_json:
+        documents.show([dict(zip(("fault", "acts_on", "help"), row, strict=True)) for row in rows])
+        return
+    click.echo(pairs((fault, f"{help_} ({scope})") for fault, scope, help_ in rows))
 
 
 @lab.command()

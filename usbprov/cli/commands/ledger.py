@@ -17,7 +17,9 @@ def ledger() -> None:
 
 
 @ledger.command("list")
-@click.option("--last", type=click.IntRange(min=1), default=50, show_default=True, help="How many.")
+@click.option(
+    "--last", type=click.IntRange(1, 1_000_000), default=50, show_default=True, help="How many."
+)
 @json_option
 def list_jobs(last: int, as_json: bool) -> None:
     """Show the jobs, newest first."""
