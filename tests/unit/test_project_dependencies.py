@@ -1,4 +1,4 @@
-"""Every library that is imported is declared: in the dependencies, or for the lab in its extra."""
+"""Every library that is imported is declared: in the dependencies, or in the extra of its place."""
 
 import ast
 import sys
@@ -22,7 +22,16 @@ def names(requirements):
 
 
 RUNTIME = names(PROJECT["dependencies"])
-LAB = RUNTIME | names(PROJECT["optional-dependencies"]["lab"])
+EXTRAS = {
+    extra: names(PROJECT["optional-dependencies"][extra]) for extra in ("kerberos", "lab", "ldap")
+}
+LAB = RUNTIME | EXTRAS["lab"]
+PLACES = {
+    ROOT / "usbprov" / "lab": "lab",
+    ROOT / "usbprov" / "webservices" / "kerberos.py": "kerberos",
+    ROOT / "usbprov" / "webservices" / "trust" / "ldap.py": "ldap",
+}
+"""The folders and files that may import what an extra has."""
 
 
 @cache
@@ -47,9 +56,9 @@ def libraries(source):
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: p.relative_to(ROOT).as_posix())
 def test_what_is_imported_is_declared(path):
-    declared = LAB if (ROOT / "usbprov" / "lab") in path.parents else RUNTIME
+    extras = [EXTRAS[extra] for place, extra in PLACES.items() if place in (path, *path.parents)]
 
-    assert libraries(path.read_text("utf-8")) - declared == set()
+    assert libraries(path.read_text("utf-8")) - RUNTIME.union(*extras) == set()
 
 
 def test_an_undeclared_import_would_be_noticed():
