@@ -109,12 +109,6 @@ def test_a_ca_file_that_is_none(lab: Station, tmp_path: Path) -> None:
     assert untouched(lab)
 
 
-def test_a_name_that_is_not_in_the_certificate(lab: Station) -> None:
-    url = lab.facts["web_services_url"].replace("localhost", "127.0.0.2")
-    ended = lab.provision("1-1", "--json", "--web-services-url", url)
-    refused(lab, ended, *((6, "TLS-02") if ended.code == 6 else (5, "WEB-01")))
-
-
 def test_the_server_is_down(lab: Station) -> None:
     url = "https://localhost:1/CertProv/CertProvisioningService.svc"
     refused(lab, lab.provision("1-1", "--json", "--web-services-url", url), 5, "WEB-01")

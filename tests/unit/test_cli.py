@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -193,6 +194,24 @@ def test_ctrl_c_outside_a_job(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_bad_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run(arguments) == ExitCode.USAGE
     assert "7205" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("vouched", [True, False])
+def test_provision_finds_the_web_services_but_trusts_only_proof(
+    vouched: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = SimpleNamespace(vouched=vouched, require=lambda: "https://pool.contoso.test/")
+    asked = []
+    monkeypatch.setattr(
+        "usbprov.webservices.discovery.finder.discover",
+        lambda request: asked.append(request) or found,
+    )
+    arguments = ["--bus", "usbip://127.0.0.1:1", "provision", "--extension", "1", "--discover"]
+    code = run([*arguments, "--user", "sip:alice@contoso.test"])
+    error = capsys.readouterr().err
+    assert asked[0].sip_domain == "contoso.test"
+    assert code == (ExitCode.PHONE if vouched else ExitCode.USAGE)  # the bus is not there
+    assert ("https://pool.contoso.test" in error) is not vouched
 
 
 @pytest.mark.parametrize(

@@ -85,5 +85,5 @@ def _connector(url: str, manner: Manner, stack: contextlib.ExitStack) -> Callabl
 def _show(result: Result, manner: Manner) -> None:
     if manner.as_json:
         documents.show(documents.result(result))
-    elif not manner.quiet:
+    elif not manner.quiet or manner.dry_run:
         show_result(result)

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import re
+import warnings
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -72,7 +73,9 @@ def _block(kind: bytes, body: bytes) -> list[bytes]:
 def _der(der: bytes) -> list[bytes]:
     if _SIGNED_DATA not in der[:20]:
         return [der]
-    found = pkcs7.load_der_pkcs7_certificates(der)
+    with warnings.catch_warnings():  # the library warns of BER, which Windows may write
+        warnings.simplefilter("ignore")
+        found = pkcs7.load_der_pkcs7_certificates(der)
     return _capped([certificate.public_bytes(Encoding.DER) for certificate in found])
 
 

@@ -1,5 +1,6 @@
 """``usbprov provision``: one phone, the whole job."""
 
+from dataclasses import replace as replaced
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from usbprov.engine.order import KeySource, Order
 from usbprov.engine.retry import RetryPolicy
 from usbprov.errors import UsageError
 from usbprov.pki.keys import DEFAULT_RSA_BITS, RSA_SIZES
+from usbprov.webservices.discovery.report import DiscoveryRequest
+from usbprov.webservices.urls import service_url
 
 
 @click.command()
@@ -27,6 +30,7 @@ from usbprov.pki.keys import DEFAULT_RSA_BITS, RSA_SIZES
 )
 @credential_options
 @click.option("--web-services-url", metavar="URL", help="URL of the certificate service.")
+@click.option("--discover", is_flag=True, help="Find the Web Services, as `usbprov discover` does.")
 @click.option("--registrar", metavar="HOST[:PORT]", help="Registrar to be written to the phone.")
 @click.option(
     "--ca-file",
@@ -60,6 +64,7 @@ def provision(
     phone: str | None,
     user: str | None,
     web_services_url: str | None,
+    discover: bool,
     registrar: str | None,
     ca_file: Path | None,
     allow_old_tls: tuple[str, ...],
@@ -83,15 +88,17 @@ def provision(
     Examples:
       usbprov provision --extension 1001 --web-services-url URL
       usbprov provision 1-1.4 --user sip:alice@contoso.com --extension 1001 --pin-stdin --json
-      usbprov provision --login CONTOSO\\alice
-      usbprov provision --replace --key existing --auth certificate
-      usbprov provision --extension 1001 --dry-run
+      usbprov provision --login CONTOSO\\alice --user sip:alice@contoso.com --discover
+      usbprov provision --replace --key existing --auth certificate --web-services-url URL
+      usbprov provision --extension 1001 --dry-run --web-services-url URL
     """
-    if web_services_url is None:
-        raise UsageError("--web-services-url is missing (or web_services_url in the settings)")
     options, servers = CredentialOptions(**given), site(allow_old_tls)
+    if web_services_url is None and discover:
+        web_services_url = _discovered(DiscoveryRequest(user=user, ca_file=ca_file, site=servers))
+    if web_services_url is None:
+        raise UsageError("--web-services-url is missing (or in the settings), or --discover")
     order = Order(
-        web_services_url=web_services_url,
+        web_services_url=service_url(web_services_url),
         credential=credential_order(options),
         user=_sip_uri(user),
         registrar=registrar,
@@ -112,6 +119,18 @@ def provision(
     )
     with settings.ledger() as ledger:
         provision_one(settings.find(phone), order, ledger, secret, manner)
+
+
+def _discovered(request: DiscoveryRequest) -> str:
+    """Find the Web Services; a name that proves nothing is told, but no secret is sent there."""
+    from usbprov.webservices.discovery.finder import discover
+
+    found = discover(replaced(request, first_only=True))
+    url = found.require()
+    if not found.vouched:
+        problem = f"{url} was found, but only by what proves nothing (DHCP, DNS, plain HTTP)"
+        raise UsageError(f"{problem}: if it is right, give it with --web-services-url")
+    return url
 
 
 def _sip_uri(user: str | None) -> str | None:
