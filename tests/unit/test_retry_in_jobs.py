@@ -141,6 +141,15 @@ def test_looking_at_the_chain_is_repeated(bench: Bench) -> None:
     assert [retry.step for retry in bench.retries()] == [StepName.TRUST]
 
 
+@pytest.fixture
+def _ctrl_c_works() -> Iterator[None]:
+    """A shell starts background jobs with SIGINT ignored, and Python then leaves it so."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_ctrl_c_works")
 def test_ctrl_c_ends_a_wait_at_once_and_leaves_the_job_open(bench: Bench) -> None:
     def press(event: Event) -> None:
         if isinstance(event, StepRetry):

@@ -101,6 +101,7 @@ def test_indefinite_lengths_are_taken(data: str, value: dict[str, object]) -> No
         "a1416102",  # a key that is bytes
         "a17f6161ff02",  # a key in pieces
         "a2616101616102",  # a key twice
+        "a261610178016102",  # a key twice, the second with its size in a byte of its own
         "bf616101616102ff",  # the same, indefinite
         "a161617f417841ff",  # text in pieces of bytes
         "a161615f5f4100ffff",  # pieces within pieces

@@ -503,3 +503,34 @@ def test_the_console_chatters_and_answers(tmp_path: Path) -> None:
     port.receive(bytes.fromhex("0609414173494141414242564171414b444f33673d3d0a"))
     wait_until(lambda: len(sent) > 1)
     assert sent[1].startswith(b"\x06\x09")
+
+
+def test_a_piece_that_could_not_be_stored_is_asked_for_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    phone = a_phone(tmp_path)
+    import_key(phone)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("usbprov_drivers.smp.store.os.fsync", full)
+        assert refusal(phone, m.PUT, piece(CERTIFICATE, 0, len(CERTIFICATE))) is m.Rc.STORAGE
+    assert ask(phone, m.PUT, piece(CERTIFICATE, 0, 0))["off"] == 0
+    put(phone, CERTIFICATE)
+    assert commit(phone)["sha"] == SHA
+
+
+def test_a_bug_in_a_command_is_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    phone = a_phone(tmp_path)
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("secret words")
+
+    monkeypatch.setattr("usbprov_drivers.smp.firmware.decode_map", broken)
+    assert refusal(phone, m.INFO, m.Nothing()) is m.Rc.UNKNOWN
+    assert "ZeroDivisionError" in caplog.text
+    assert "secret words" not in caplog.text

@@ -1,6 +1,7 @@
 """The phone contract, against the emulated phone's real firmware over an in-memory cable."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -155,6 +156,24 @@ def test_an_installation_may_be_repeated(tmp_path: Path) -> None:
     certificate = provision(phone)
     phone.install(0, Credential(certificate), SETTINGS, quiet)
     assert phone.info().slots[0].active_certificate == sha256(certificate).hexdigest()
+
+
+def test_the_same_certificate_with_other_settings_is_installed(tmp_path: Path) -> None:
+    phone, _, _ = a_phone(tmp_path, personality="import-key")
+    certificate = provision(phone)
+    other = replace(SETTINGS, registrar="other.contoso.test:5061")
+    phone.install(0, Credential(certificate), other, quiet)
+    assert phone.info().settings == other
+
+
+@pytest.mark.filterwarnings("ignore:Attribute's length")  # the library's, for more than 64
+@pytest.mark.parametrize("length", [64, 65, 200])
+def test_a_user_may_have_a_long_address(tmp_path: Path, length: int) -> None:
+    phone, _, _ = a_phone(tmp_path, personality="import-key")
+    provision(phone)
+    name = "a" * (length - 13) + "@contoso.test"
+    request = load_request(phone.request(0, name))
+    assert request.subject.rfc4514_string() == f"CN={name}"
 
 
 @pytest.mark.parametrize(

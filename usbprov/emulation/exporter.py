@@ -5,6 +5,7 @@ import ipaddress
 import selectors
 import socket
 import threading
+import time
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
@@ -13,6 +14,9 @@ from usbprov.emulation.berths import Berth, Berths
 from usbprov.emulation.connection import Connection
 from usbprov.emulation.device import UsbDevice
 from usbprov.errors import LabUnusable
+
+_PAUSE = 0.1
+"""Seconds to wait after a client could not be accepted."""
 
 _MOST_CLIENTS = 1024
 """Connections at a time, each with a thread; more are closed at once."""
@@ -147,8 +151,10 @@ class Exporter:
             selector.register(listener, selectors.EVENT_READ)
             selector.register(self._stop_read, selectors.EVENT_READ)
             while all(key.fileobj is listener for key, _ in selector.select()):
-                with contextlib.suppress(OSError):
+                try:
                     self._welcome(listener.accept()[0])
+                except OSError:  # out of descriptors, say: the client waits, we must not spin
+                    time.sleep(_PAUSE)
 
     def _welcome(self, sock: socket.socket) -> None:
         with contextlib.suppress(OSError):

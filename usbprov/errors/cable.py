@@ -88,9 +88,7 @@ class AccessDenied(UsbError):
     cause: ClassVar = (
         "The udev rule is not installed, or this session (SSH, container, service) has no seat."
     )
-    remedy: ClassVar = (
-        "Install udev/70-usbprov.rules, join the group that it names, and replug the phone."
-    )
+    remedy: ClassVar = "Install udev/70-usbprov.rules with a line for your phones' USB ids (`usbprov list` shows them), join the group that it names, and replug the phone."
 
 
 @dataclass(eq=False)

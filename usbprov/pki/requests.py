@@ -20,7 +20,9 @@ def build_request(key: rsa.RSAPrivateKey, common_name: str) -> bytes:
     Returns:
         The request as DER.
     """
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+    # Longer than X.520 allows is better than no request: the server takes the user from the ticket.
+    attribute = x509.NameAttribute(NameOID.COMMON_NAME, common_name, _validate=False)
+    subject = x509.Name([attribute])
     builder = x509.CertificateSigningRequestBuilder().subject_name(subject)
     return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
 

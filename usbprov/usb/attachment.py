@@ -10,7 +10,7 @@ from usbprov.usb.snapshot import Snapshot, take_snapshot
 from usbprov.usb.transfers import Session, usb_error
 
 OPENING_PATIENCE = 1.0
-LISTING_PATIENCE = 0.1
+LISTING_PATIENCE = 1.0
 """Seconds to wait for a device in use, when it is to be worked with, and when only listed."""
 
 
@@ -20,6 +20,7 @@ class Attachment:
 
     Attributes:
         listed: What the bus itself says, before the device is asked.
+        claims: Which handle has claimed which interface.
         connect: Opens the device alone, going on for so many seconds while another holds it:
             whoever gave it back may not be quite done with it. Raises ``USBError``: EBUSY when
             it is in use, ENODEV when it is gone.
@@ -31,6 +32,7 @@ class Attachment:
     _failure: USBError | None = None
     _session: Session | None = None
     _users: int = 0
+    claims: "dict[int, Handle]" = field(default_factory=dict, repr=False)
     _lock: RLock = field(default_factory=RLock, repr=False)
 
     def acquire(self, patience: float) -> Session:
@@ -105,7 +107,25 @@ class Handle:
         """Give the device back; may be called twice."""
         if not self.closed:
             self.closed = True
+            for number in tuple(self.claimed):
+                self.release_claim(number)
             self.attachment.release()
+
+    def claim(self, number: int) -> None:
+        """Take an interface for this handle alone.
+
+        Raises:
+            USBError: EBUSY: another handle has it.
+        """
+        if self.attachment.claims.setdefault(number, self) is not self:
+            raise usb_error(errno.EBUSY)
+        self.claimed.add(number)
+
+    def release_claim(self, number: int) -> None:
+        """Give an interface back; one that was not claimed is no error."""
+        if number in self.claimed:
+            self.claimed.discard(number)
+            self.attachment.claims.pop(number, None)
 
     def __del__(self) -> None:
         # pyusb does not close a device that was read or written and then forgotten: it is part

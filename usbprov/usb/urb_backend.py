@@ -141,11 +141,11 @@ class UrbBackend(usb.backend.IBackend):
         """Claim an interface of the active configuration."""
         if intf not in self._interface_numbers(dev_handle):
             raise usb_error(errno.ENOENT)
-        dev_handle.claimed.add(intf)
+        dev_handle.claim(intf)
 
     def release_interface(self, dev_handle: Handle, intf: int) -> None:
         """Release a claimed interface."""
-        dev_handle.claimed.discard(intf)
+        dev_handle.release_claim(intf)
 
     def _interface_numbers(self, handle: Handle) -> set[int]:
         settings = self._active(handle).interfaces

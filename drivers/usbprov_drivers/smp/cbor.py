@@ -16,6 +16,8 @@ MAX_DEPTH = 8
 """How deep arrays and maps may be nested, the outermost map included."""
 
 _UINT, _NINT, _BYTES, _TEXT, _ARRAY, _MAP, _TAG, _SIMPLE = range(8)
+_HEADS = {24: 2, 25: 3, 26: 5, 27: 9}
+"""Bytes of an item's head, where its size does not stand in the first (RFC 8949 3)."""
 _INDEFINITE = 31
 _BREAK = 0xFF
 _ARGUMENT_SIZES = {24: 1, 25: 2, 26: 4, 27: 8}
@@ -93,7 +95,7 @@ class _Walk:
             raise MalformedMessage("CBOR: a key is not text")
         self.item()
         if is_key:
-            self.note_key(top, self.data[start : self.at])
+            self.note_key(top, self.data[start + _HEADS.get(self.data[start] & 31, 1) : self.at])
 
     @staticmethod
     def note_key(top: _Container, key: bytes) -> None:

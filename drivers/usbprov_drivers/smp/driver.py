@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace as changed
 from datetime import UTC, datetime
 
-from usbprov.errors import NoDriver, ProtocolViolation
+from usbprov.errors import LinkBroken, NoDriver, ProtocolViolation
 from usbprov.phone.contract import (
     Capability,
     Credential,
@@ -298,6 +298,10 @@ class SmpDriver:
         interface = identity.smp_interface(device.facts)
         if interface is None:
             raise NoDriver(device.facts.name)
+        if interface.name is None:  # it may be anybody's: nothing is sent to it
+            raise LinkBroken(
+                device.facts.name, device.facts.problem or "it has no interface string"
+            )
         session = Session(device.open_bulk(interface))
         try:
             session.start()

@@ -91,7 +91,7 @@ class Firmware:
 
     def _answer(self, request: Message) -> Mapping[str, object]:
         try:
-            return dump_record(self._carry_out(request))
+            return dump_record(self._run(request))
         except _NotHere as absence:
             return {"rc": absence.rc.value}
         except MalformedMessage:
@@ -103,6 +103,16 @@ class Firmware:
         except OSError as error:
             logger.debug("%s: storage: %s", self.model.serial, error.strerror)
             return _refusal(request.group, m.Rc.STORAGE)
+
+    def _run(self, request: Message) -> Record:
+        """Carry out a request; a bug of ours is a refusal, since a mute phone helps nobody."""
+        try:
+            return self._carry_out(request)
+        except (_NotHere, MalformedMessage, FieldInvalid, Refused, OSError):
+            raise
+        except Exception as error:
+            logger.warning("%s: a bug: %s", self.model.serial, type(error).__name__)
+            raise Refused(m.Rc.UNKNOWN) from None
 
     def _carry_out(self, request: Message) -> Record:
         if request.group == m.GROUP and request.version is Version.SMP1:

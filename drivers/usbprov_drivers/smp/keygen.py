@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from usbprov.errors import KeyGenerationFailed, ProtocolViolation
@@ -23,6 +24,13 @@ TIME_LIMIT = 15 * 60.0
 """Seconds that a phone may take for a key."""
 
 _FIRST_PAUSE, _LONGEST_PAUSE, _GROWTH = 0.05, 1.0, 1.5
+
+_MOST_RESTARTS = 4
+"""How often a phone may forget its job, by restarting, before it is given up."""
+
+
+class _JobLost(Exception):
+    """Raised when the phone knows nothing of the job that it began."""
 
 
 @dataclass(frozen=True)
@@ -51,11 +59,14 @@ class KeyMaker:
             KeyGenerationFailed: The phone says so, restarts, or does not end in time.
         """
         pauses = self._pauses()
-        answer = self._begin(request, pauses)
-        if answer.key is not None:
-            self.progress(100)
-            return answer.key
-        return self._wait(answer.job, request.nonce, pauses)
+        for _ in range(_MOST_RESTARTS):
+            answer = self._begin(request, pauses)
+            if answer.key is not None:
+                self.progress(100)
+                return answer.key
+            with suppress(_JobLost):
+                return self._wait(answer.job, request.nonce, pauses)
+        raise self._failed(reason(Rc.NO_SUCH_JOB))
 
     def _begin(self, request: KeygenRequest, pauses: Iterator[None]) -> KeygenResponse:
         """Send KEYGEN, after another job's end if there is one."""
@@ -71,6 +82,9 @@ class KeyMaker:
         shown = -1
         while True:
             state = self._ask(job, nonce)
+            if state is None:
+                next(pauses)
+                continue
             if state.pct != shown:
                 shown = state.pct
                 self.progress(shown)
@@ -80,13 +94,23 @@ class KeyMaker:
                 raise self._failed(reason(state.error or Rc.KEYGEN_FAILED))
             next(pauses)
 
-    def _ask(self, job: int, nonce: bytes) -> JobResponse:
+    def _ask(self, job: int, nonce: bytes) -> JobResponse | None:
+        """Return the job's state, or None while the phone is too busy to tell.
+
+        Raises:
+            _JobLost: The phone has restarted and knows nothing of the job.
+            KeyGenerationFailed: The phone refuses to tell.
+        """
         try:
             state = self.session.call(JOB, JobRequest(job))
         except Refusal as refusal:
+            if refusal.rc == Rc.BUSY:
+                return None
+            if refusal.rc == Rc.NO_SUCH_JOB:
+                raise _JobLost from None
             raise self._failed(reason(refusal.rc)) from None
         if state.nonce != nonce:
-            raise self._failed(reason(Rc.NO_SUCH_JOB))
+            raise _JobLost
         return state
 
     def _key_of(self, state: JobResponse) -> bytes:

@@ -119,7 +119,8 @@ class Slots:
     def _commit_certificate(self, request: CommitRequest, now: datetime) -> CommitResponse:
         number = _number(request.slot)
         slot = self.slot(number)
-        if not slot.pending_key and _active_digest(slot) == request.sha:
+        pending = slot.pending_key or slot.pending_settings or slot.inbox.uploads
+        if not pending and _active_digest(slot) == request.sha:
             return CommitResponse(request.sha, _there(slot.key).sha)
         certificate = self._uploads.whole(Kind.CERT, number, request.sha)
         key = _there(slot.pending_key or slot.key)

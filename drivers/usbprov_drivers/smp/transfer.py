@@ -94,7 +94,7 @@ def _pieces(
 ) -> Iterator[bytes]:
     """Yield the pieces one after the other, checking each against the first."""
     off, piece = 0, first
-    while True:
+    for _ in range(_MOST_PIECES + first.len // _LEAST_PIECE):
         end = off + len(piece.data)
         whole_differs = (piece.len, piece.sha) != (first.len, first.sha)
         if whole_differs or piece.off != off or end > first.len:
@@ -105,6 +105,12 @@ def _pieces(
         if not piece.data:
             raise ProtocolViolation(session.link.name, f"{command.name}: an empty piece")
         off, piece = end, session.call(command, ask(end))
+    raise ProtocolViolation(session.link.name, f"{command.name}: the pieces are too small")
+
+
+_MOST_PIECES = 16
+_LEAST_PIECE = 32
+"""A phone's smallest buffer has room for pieces several times as large (PROTOCOL.md 1.3)."""
 
 
 def _piece(parcel: Parcel, off: int, data: bytes) -> PutRequest:

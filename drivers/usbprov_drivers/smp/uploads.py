@@ -70,10 +70,12 @@ class Uploads:
             raise Refused(Rc.HASH_MISMATCH)
         durable = inbox.upload(request.kind)
         safe = len(durable.data) if durable is not None and durable.sha == upload.sha else 0
-        self._volatile[place] = upload
         if ended or len(upload.data) - safe >= DURABLE_EVERY:
+            # If this fails, nothing has grown, and the host is told to send the piece again.
             self._save(request.slot, inbox.with_upload(upload))
-            del self._volatile[place]
+            self._volatile.pop(place, None)
+        else:
+            self._volatile[place] = upload
 
     def _save(self, slot: int | None, inbox: Inbox) -> None:
         state = self._store.state

@@ -30,7 +30,7 @@ from usbprov.webservices.ticket import Way
 )
 @personality_option
 def demo(phones: int, directory: Path | None, personality: tuple[str, ...]) -> None:
-    r"""Run a lab with emulated phones, provision each of them, and end.
+    """Run a lab with emulated phones, provision each of them, and end.
 
     Nothing but this computer's loopback is touched.
 

@@ -35,7 +35,7 @@ def dhcp() -> None:
     help="Whose configuration to write.",
 )
 def encode(web_services: str, registrar: str, port: int, vlan: int | None, server: str) -> None:
-    r"""Print options 43 and 120 as configuration for a DHCP server.
+    """Print options 43 and 120 as configuration for a DHCP server.
 
     For kea the JSON is the part within "Dhcp4"; lists that are there already have to be joined.
     For windows the lines belong into an administrator's prompt on the DHCP server.
@@ -61,7 +61,7 @@ def encode(web_services: str, registrar: str, port: int, vlan: int | None, serve
 )
 @json_option
 def decode(value: str, code: str | None, vendor_class: str | None, as_json: bool) -> None:
-    r"""Explain an option 43 or 120, byte by byte, and name its faults.
+    """Explain an option 43 or 120, byte by byte, and name its faults.
 
     HEX may hold colons, dots, spaces and 0x. The exit code is 8 if a phone would not take it.
 

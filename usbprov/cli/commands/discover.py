@@ -49,7 +49,7 @@ def discover(
     no_autodiscover: bool,
     as_json: bool,
 ) -> None:
-    r"""Find the Web Services as phones and computers do, and say what each source says.
+    """Find the Web Services as phones and computers do, and say what each source says.
 
     DHCP is asked for options only (DHCPINFORM), never for a lease; that needs root or
     CAP_NET_BIND_SERVICE, and without them the rest still works.

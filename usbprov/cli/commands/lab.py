@@ -70,7 +70,7 @@ def up(
     personality: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    r"""Run a lab in the foreground until Ctrl-C or SIGTERM.
+    """Run a lab in the foreground until Ctrl-C or SIGTERM.
 
     When all is ready, DIR/lab.json says where everything is. A second start with the same --dir
     goes on with the same CA, users, published certificates and phones. Each call is shown as it
@@ -173,7 +173,7 @@ def revoke(directory: Path, sip_uri: str) -> None:
 @click.argument("name", metavar="NAME[=ARG]")
 @click.argument("state", type=click.Choice(["on", "off"]))
 def fault(directory: Path, name: str, state: str) -> None:
-    r"""Switch a fault of a lab that runs on or off; see `lab faults`.
+    """Switch a fault of a lab that runs on or off; see `lab faults`.
 
     What is switched holds when the command returns. A TLS handshake that is over is not done again:
     faults of the handshake show in new connections.
