@@ -187,3 +187,21 @@ def test_device_that_cannot_be_opened_is_asked_nothing():
     assert device.asked == []
     assert facts.problem == "in use by another program"
     assert len(facts.interfaces) == 1
+
+
+def test_a_device_that_answers_late_each_time_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr("usbprov.usb.facts.time.monotonic", lambda: now[0])
+
+    class Late(Device):
+        def ctrl_transfer(self, *request: int) -> bytes:
+            now[0] += 0.95
+            return super().ctrl_transfer(*request)
+
+    device = Late()
+    device.interfaces = [setting(number, 4 + number) for number in range(60)]
+    device.strings |= {4 + number: string(str(number)) for number in range(60)}
+    facts = read_facts(device, "test", PLACE)
+    assert facts.problem == "it answers too slowly"
+    assert len(facts.interfaces) == 60
+    assert now[0] < 5

@@ -6,6 +6,7 @@ what upsets a terminal. Any of that gives a ``problem``, and the rest is read ne
 
 import errno
 import struct
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -18,6 +19,9 @@ _STRING = 3
 _ENGLISH = 0x0409
 _STRING_SIZE = 255
 _TIMEOUT_MS = 1000
+_BUDGET = 3.0
+"""Seconds for all strings of a device: a slow one must not hold up the list of the others."""
+
 _MAX_INTERFACES = 64
 
 _HOPELESS = frozenset(
@@ -59,6 +63,7 @@ class _Reader:
         self._silent = problem is not None
         self._language: int | None = None
         self._strings: dict[int, str | None] = {}
+        self._deadline = time.monotonic() + _BUDGET
         self.problem = problem
 
     def string(self, index: int, what: str) -> str | None:
@@ -66,6 +71,10 @@ class _Reader:
         if index == 0 or self._silent:
             return None
         if index not in self._strings:
+            if time.monotonic() > self._deadline:
+                self._silent = True
+                self._note("it answers too slowly")
+                return None
             self._strings[index] = self._read_string(index, what)
         return self._strings[index]
 
