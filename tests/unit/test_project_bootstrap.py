@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "bootstrap"
-TOOLS = ("sh", "env", "sed", "tr", "fold", "dirname", "cat", "cp", "mkdir")
+TOOLS = ("sh", "env", "sed", "tr", "fold", "dirname", "cat", "cp", "mkdir", "chmod", "rm")
 
 DEV_TOOLS = {
     "openssl": "openssl",
     "ip": "iproute2",
     "dnsmasq": "dnsmasq-base",
     "kea-dhcp4": "kea-dhcp4-server",
+    "slapd": "slapd",
     "krb5kdc": "krb5-kdc",
     "kadmin.local": "krb5-admin-server",
     "kinit": "krb5-user",
@@ -73,7 +74,7 @@ class Machine:
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [str(self.root / "project" / "scripts" / "bootstrap"), *arguments],
-            env={"PATH": str(self.root / "bin")},
+            env={"PATH": str(self.root / "bin"), "POLICY_RC_D": str(self.root / "policy")},
             capture_output=True,
             text=True,
             check=False,
@@ -105,6 +106,17 @@ def test_a_complete_machine_needs_no_system_package(machine):
     assert done.returncode == 0, done.stderr
     assert machine.calls() == ["venv", *pip_calls("requirements.lock")]
     assert "click==8.1.7" in done.stdout
+
+
+def test_servers_that_the_tests_need_are_not_started(machine):
+    machine.debian()
+    noting = (
+        '#!/bin/sh\n[ -x "{root}/policy" ] && sh "{root}/policy" || echo "$?" >> "{root}/held"\n'
+    )
+    machine.command("apt-get", noting + APT_GET.partition("\n")[2])
+    assert machine.run("--dev").returncode == 0
+    assert (machine.root / "held").read_text().splitlines() == ["101"]
+    assert not (machine.root / "policy").exists()
 
 
 def test_only_what_is_missing_is_installed(machine):
