@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from usbprov.cli.main import COMMANDS, run
-from usbprov.cli.secret import pin_source
+from usbprov.cli.secret import secret_source
 from usbprov.errors import ExitCode, UsageError
 
 
@@ -221,7 +221,7 @@ def test_provision_finds_the_web_services_but_trusts_only_proof(
 def test_a_pin_is_the_first_line(pipe: tuple[int, int], written: bytes, pin: str) -> None:
     os.write(pipe[1], written)
     os.close(pipe[1])
-    assert pin_source(stdin=False, descriptor=pipe[0], who="x")() == pin
+    assert secret_source("PIN", stdin=False, descriptor=pipe[0], who="x")() == pin
 
 
 @pytest.mark.parametrize("written", [b"", b"\n", b"\xff\n"])
@@ -229,22 +229,22 @@ def test_no_pin_to_be_had(pipe: tuple[int, int], written: bytes) -> None:
     os.write(pipe[1], written)
     os.close(pipe[1])
     with pytest.raises(UsageError):
-        pin_source(stdin=False, descriptor=pipe[0], who="x")()
+        secret_source("PIN", stdin=False, descriptor=pipe[0], who="x")()
 
 
 def test_a_descriptor_that_is_not_open(pipe: tuple[int, int]) -> None:
     os.close(pipe[0])
     with pytest.raises(UsageError, match="--pin-fd"):
-        pin_source(stdin=False, descriptor=pipe[0], who="x")()
+        secret_source("PIN", stdin=False, descriptor=pipe[0], who="x")()
 
 
 def test_nothing_is_read_before_the_pin_is_needed(pipe: tuple[int, int]) -> None:
     os.write(pipe[1], b"7205\n")
-    pin_source(stdin=False, descriptor=pipe[0], who="x")
+    secret_source("PIN", stdin=False, descriptor=pipe[0], who="x")
     assert os.read(pipe[0], 10) == b"7205\n"
 
 
 def test_no_prompt_without_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO())
     with pytest.raises(UsageError, match="--pin-stdin"):
-        pin_source(stdin=False, descriptor=None, who="x")()
+        secret_source("PIN", stdin=False, descriptor=None, who="x")()

@@ -10,15 +10,6 @@ MOST_BYTES = 4096
 """A PIN or password is a line; more than this is not one."""
 
 
-def pin_source(*, stdin: bool, descriptor: int | None, who: str) -> Callable[[], str]:
-    """Return what gives the PIN when it is needed, and asks for it only then.
-
-    Raises:
-        UsageError: Both ways were named, or, when it is called, there is no PIN to be had.
-    """
-    return secret_source("PIN", stdin=stdin, descriptor=descriptor, who=who)
-
-
 def secret_source(kind: str, *, stdin: bool, descriptor: int | None, who: str) -> Callable[[], str]:
     """Return what gives a secret when it is needed, and asks for it only then.
 
