@@ -135,14 +135,14 @@ class Station:
         facts = json.loads((self.folder / "lab" / "phones.json").read_text())
         os.kill(facts["pid"], signal.SIGKILL)
 
-    def plug(self, count: int, *personality: str) -> None:
-        """Bring the phones back at another address, as their state files have them."""
+    def plug(self, count: int, *personality: str, port: int = 0) -> None:
+        """Bring the phones back, at another address or at ``port``, as their files have them."""
         facts = self.folder / "lab" / "phones.json"
         facts.unlink(missing_ok=True)
         options = [part for name in personality for part in ("--personality", name)]
         command = [*PROGRAM, "lab", "phones", "--dir", str(self.folder / "lab")]
         self.phones = subprocess.Popen(
-            [*command, "--phones", str(count), *options],
+            [*command, "--phones", str(count), "--usbip-port", str(port), *options],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             env=self.environment,
@@ -184,4 +184,8 @@ def _environment(folder: Path) -> dict[str, str]:
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "PYTHONPATH") if name in os.environ}
     coverage = {name: value for name, value in os.environ.items() if name.startswith("COV")}
     home = str(folder / "home")
-    return kept | coverage | {"HOME": home, "XDG_STATE_HOME": home, "XDG_CONFIG_HOME": home}
+    folders = {"HOME": home, "XDG_STATE_HOME": home, "XDG_CONFIG_HOME": home}
+    # A phone that is pulled is not waited for, but where a test says so; and another test's
+    # phones, which have the same serial numbers, are not this one's.
+    settings = {"USBPROV_PROVISION_RETURN_SECONDS": "0", "USBPROV_LOCK_DIR": home}
+    return kept | coverage | folders | settings

@@ -13,6 +13,7 @@ from usbprov.phone.contract import (
     Credential,
     KeyState,
     ObjectKind,
+    PhoneIdentity,
     PhoneInfo,
     PhoneSettings,
     Progress,
@@ -44,11 +45,17 @@ class MemoryPhone:
     root_store: dict[str, bytes] = field(default_factory=dict)
     limits: ChainLimits | None = None
     facts: DeviceFacts = FACTS
+    serial: str = "MEM1"
+    mac: str = "02:00:00:00:00:01"
 
     def _called(self, name: str) -> None:
         self.calls.append(name)
         if self.fail_at == name:
             raise PhoneGone(self.facts.name)
+
+    def identity(self) -> PhoneIdentity:
+        self._called("identity")
+        return PhoneIdentity(self.serial, self.mac)
 
     def info(self) -> PhoneInfo:
         self._called("info")
@@ -56,8 +63,8 @@ class MemoryPhone:
             vendor="Memory",
             model="M1",
             firmware="1",
-            serial="MEM1",
-            mac="02:00:00:00:00:01",
+            serial=self.serial,
+            mac=self.mac,
             capabilities=self.capabilities,
             rsa_bits=(2048,),
             clock=self.clock,

@@ -26,9 +26,10 @@ from doubles.certificates import Party, issue, server
 from processes import Station, station
 
 from usbprov.cli.main import run
-from usbprov.phone.selection import candidates, select
+from usbprov.phone.candidates import Reach, candidates
+from usbprov.phone.selection import select
 from usbprov.pki.certificates import load_certificate, thumbprint, to_der, to_pem
-from usbprov.usb.buses import open_bus, search
+from usbprov.usb.buses import open_bus
 
 
 @dataclass
@@ -61,7 +62,7 @@ class Desk:
         return x509.load_pem_x509_certificate(pem)
 
     def roots_of_the_phone(self) -> list[x509.Certificate]:
-        found = select(candidates(search([open_bus(self.at.bus)])), self.port, [])
+        found = select(candidates([open_bus(self.at.bus)], Reach()), self.port, [])
         with contextlib.closing(found.open()) as phone:
             return [load_certificate(phone.read_root(root)) for root in phone.info().roots]
 

@@ -16,7 +16,7 @@ from smpclient import SMPClient
 from smpclient.generics import error_v2, success
 from smpclient.requests.os_management import EchoWrite, MCUMgrParametersRead, ResetWrite
 from smpclient.transport import SMPTransport
-from smpclient.transport.serial import SMPSerialTransport
+from smpclient.transport.serial import Cobs, SMPSerialRawTransport, SMPSerialTransport
 
 from usbprov.emulation.contract import PhoneSpec
 from usbprov.emulation.pty import PtyPort
@@ -50,6 +50,7 @@ class InfoResponse(smpmessage.ReadResponse):
     caps: int
     bits: list[int]
     max: int
+    framings: int | None = None
 
 
 class ErrorV1(smperror.ErrorV1):
@@ -155,6 +156,25 @@ def test_over_a_serial_line_in_console_framing(
     firmware = boot(PhoneSpec(1, tmp_path / "state", (), options))
     with PtyPort(ConsolePort(firmware)) as terminal:
         run(converse(SMPClient(SMPSerialTransport(), terminal.path), buffer))
+
+
+@pytest.mark.parametrize(("options", "buffer"), [({}, 4096), ({"small-buffers": ""}, 256)])
+def test_over_a_serial_line_in_cobs(tmp_path: Path, options: dict[str, str], buffer: int) -> None:
+    firmware = boot(PhoneSpec(1, tmp_path / "state", (), options))
+    with PtyPort(ConsolePort(firmware)) as terminal:
+        transport = SMPSerialRawTransport(mtu=256, framing=Cobs())
+        run(converse(SMPClient(transport, terminal.path), buffer))
+
+
+def test_one_line_is_used_in_both_framings_after_another(tmp_path: Path) -> None:
+    firmware = boot(PhoneSpec(1, tmp_path / "state"))
+    with PtyPort(ConsolePort(firmware)) as terminal:
+        for _ in range(2):
+            for transport in (
+                SMPSerialTransport(),
+                SMPSerialRawTransport(mtu=256, framing=Cobs()),
+            ):
+                run(converse(SMPClient(transport, terminal.path), 4096))
 
 
 def test_over_bulk_with_raw_messages(tmp_path: Path) -> None:

@@ -4,12 +4,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from doubles.bus import MemoryBus, MemoryDriver
 from doubles.phone import ALL, MemoryPhone
 from doubles.services import ROOT, MemoryServices
 
-from usbprov.engine.events import Event, Mark, StepEnded, StepName, StepProgress
+from usbprov.engine.events import (
+    Event,
+    Mark,
+    PhoneAwaited,
+    StepBegun,
+    StepEnded,
+    StepName,
+    StepProgress,
+)
 from usbprov.engine.job import Job, known
 from usbprov.engine.order import CredentialOrder, KeySource, Order
 from usbprov.engine.result import Outcome, Result
@@ -20,6 +30,7 @@ from usbprov.errors import (
     CertificateUnfit,
     CredentialRefused,
     Interrupted,
+    PhoneChanged,
     PhoneDistrusts,
     PhoneGone,
     PhoneRefused,
@@ -34,8 +45,12 @@ from usbprov.errors import (
 )
 from usbprov.ledger.ledger import Ledger
 from usbprov.ledger.records import ArtifactKind, JobState, StepState
+from usbprov.phone import registry
+from usbprov.phone.candidates import Reach, candidates
 from usbprov.phone.contract import Capability, SlotState
+from usbprov.phone.holding import HeldPhone, hold
 from usbprov.pki.certificates import thumbprint
+from usbprov.usb.locks import PhoneLocks
 from usbprov.webservices.ticket import Way
 
 URL = "https://pool.contoso.test/CertProv/CertProvisioningService.svc"
@@ -51,6 +66,7 @@ class Bench:
     services: MemoryServices = field(default_factory=MemoryServices)
     events: list[Event] = field(default_factory=list)
     pins: int = 0
+    bus: MemoryBus = field(default_factory=MemoryBus)
 
     def pin(self) -> str:
         self.pins += 1
@@ -483,3 +499,100 @@ def test_a_resumed_job_keeps_its_kind_of_key(bench: Bench) -> None:
     assert second.key_source == "existing"
     assert known(second.certificate).key_sha256 == known(first.certificate).key_sha256
     assert bench.run().key_source == "existing"
+
+
+# --- a phone that goes away and comes back
+
+
+@pytest.fixture
+def held(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HeldPhone]:
+    """The bench's phone at a port, from which it can be taken."""
+    monkeypatch.setattr(registry, "drivers", lambda: (MemoryDriver(),))
+    bus = MemoryBus(phones={"1-1": bench.phone})
+    (candidate,) = candidates([bus], Reach(locks=PhoneLocks(tmp_path / "locks")))
+    with hold(candidate) as phone:
+        bench.bus = bus
+        yield phone
+
+
+def returning(bench: Bench, held: HeldPhone, method: str, then: MemoryPhone | None) -> Runner:
+    """A runner whose phone is lost once, in ``method``; then ``then`` is at the port."""
+    runner = bench.runner()
+    runner._job.held, runner._job.return_seconds = held, 0.1
+    bench.phone.fail_at = method
+
+    def swap(event: Event) -> None:
+        bench.events.append(event)
+        if isinstance(event, PhoneAwaited):
+            bench.phone.fail_at = None
+            bench.bus.phones = {} if then is None else {"1-1": then}
+
+    runner._listener = swap
+    return runner
+
+
+@pytest.mark.parametrize(
+    "method", ["generate_key", "request", "install", "read", "prove", "identity", "add_root"]
+)
+def test_a_job_goes_on_when_its_phone_is_back(bench: Bench, held: HeldPhone, method: str) -> None:
+    bench.phone.clock = datetime.now(UTC) - timedelta(days=1)
+    result = returning(bench, held, method, bench.phone).run()
+    assert result.outcome is Outcome.PROVISIONED
+    assert bench.services.calls.count("publish") == 1
+    assert [type(e) for e in bench.events].count(PhoneAwaited) == 1
+    assert bench.pins == 1
+
+
+def test_a_commit_whose_answer_was_lost_is_found_done(bench: Bench, held: HeldPhone) -> None:
+    """A phone that restarts with its new credential before it can answer."""
+    install = bench.phone.install
+
+    def lost(*arguments: Any) -> None:
+        install(*arguments)
+        raise PhoneGone(bench.phone.facts.name)
+
+    bench.phone.install = lost  # type: ignore[method-assign]
+    result = returning(bench, held, "nothing", bench.phone).run()
+    marks = {step.name: step.mark for step in result.steps}
+    assert marks[StepName.INSTALL] is Mark.SKIPPED
+    assert result.outcome is Outcome.PROVISIONED
+
+
+@pytest.mark.parametrize("method", ["generate_key", "request", "install", "prove"])
+def test_a_job_stops_when_another_phone_is_there(
+    bench: Bench, held: HeldPhone, method: str
+) -> None:
+    stranger = MemoryPhone(mac="02:00:00:00:00:02")
+    with pytest.raises(PhoneChanged):
+        returning(bench, held, method, stranger).run()
+    assert set(stranger.calls) <= {"identity", "close"}
+    assert bench.states() == [JobState.OPEN]
+
+
+def test_a_phone_that_stays_away_interrupts_its_job(bench: Bench, held: HeldPhone) -> None:
+    with pytest.raises(Interrupted):
+        returning(bench, held, "install", None).run()
+    assert bench.states() == [JobState.OPEN]
+
+
+def test_a_phone_that_goes_for_ever_and_ever_is_given_up(bench: Bench, held: HeldPhone) -> None:
+    runner = returning(bench, held, "install", bench.phone)
+    runner._listener = bench.events.append  # it fails again each time
+    with pytest.raises(Interrupted):
+        runner.run()
+    assert [type(e) for e in bench.events].count(PhoneAwaited) == 3
+
+
+def test_nothing_is_written_to_a_phone_that_was_exchanged(bench: Bench, held: HeldPhone) -> None:
+    """Behind a serial line, that is: nothing tells of it but the phone itself."""
+    runner = returning(bench, held, "nothing", bench.phone)
+
+    def exchange(event: Event) -> None:
+        if event == StepBegun(StepName.KEY):
+            bench.phone.calls.clear()
+            bench.phone.serial = "MEM2"
+
+    runner._listener = exchange
+    with pytest.raises(PhoneChanged):
+        runner.run()
+    assert set(bench.phone.calls) == {"identity"}

@@ -108,6 +108,20 @@ def test_a_complete_machine_needs_no_system_package(machine):
     assert "click==8.1.7" in done.stdout
 
 
+def test_for_the_virtual_machine_only_its_tools_are_installed(machine):
+    machine.debian()
+    machine.command("qemu-system-x86_64", "#!/bin/sh\n")
+    done = machine.run("--vm")
+
+    assert done.returncode == 0, done.stderr
+    (install,) = machine.calls()
+    assert install.startswith("apt-get -qq install -y --no-install-recommends ")
+    packages = set(install.split()[4:])
+    assert {"cpio", "busybox-static", "zstd"} <= packages
+    assert "qemu-system-x86" not in packages
+    assert not (machine.root / "project" / ".venv").exists()
+
+
 def test_servers_that_the_tests_need_are_not_started(machine):
     machine.debian()
     noting = (

@@ -20,7 +20,11 @@ ASKED = {
         *PROJECT["optional-dependencies"]["lab"],
         *GROUPS["build"],
     ],
-    "requirements-dev.lock": [*PROJECT["dependencies"], *chain.from_iterable(GROUPS.values())],
+    "requirements-dev.lock": [
+        *PROJECT["dependencies"],
+        *chain.from_iterable(group for name, group in GROUPS.items() if name != "fuzz"),
+    ],
+    "requirements-fuzz.lock": GROUPS["fuzz"],
 }
 each_lock = pytest.mark.parametrize("lock", ASKED)
 

@@ -8,10 +8,12 @@ import pytest
 from doubles.phone import MemoryPhone
 
 from usbprov.errors import AmbiguousPhone, NoDriver, NoPhone, NoSuchPhone, PhoneBusy
+from usbprov.phone.candidates import Candidate
 from usbprov.phone.contract import Phone
-from usbprov.phone.selection import Candidate, qualified, select
-from usbprov.usb.devices import AttachedDevice, DeviceFacts, InterfaceFacts
+from usbprov.phone.selection import select
+from usbprov.usb.devices import AttachedDevice, DeviceFacts, InterfaceFacts, LinkKind, SerialPort
 from usbprov.usb.link import Link
+from usbprov.usb.matching import UsbMatch
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,9 @@ class Device:
     facts: DeviceFacts
 
     def open_bulk(self, interface: InterfaceFacts) -> Link:
+        raise NotImplementedError
+
+    def open_serial(self, port: SerialPort) -> Link:
         raise NotImplementedError
 
 
@@ -29,16 +34,17 @@ class MemoryBus:
     def devices(self) -> Sequence[AttachedDevice]:
         return []
 
+    def device_at(self, port_path: str) -> AttachedDevice | None:
+        return None
+
 
 class MemoryDriver:
     family = "memory"
     summary = "phones in memory"
-    matches = ()
+    matches = (UsbMatch(),)
+    detects_only = False
 
-    def recognises(self, facts: DeviceFacts) -> bool:
-        return True
-
-    def open(self, device: AttachedDevice) -> Phone:
+    def open(self, device: AttachedDevice, link: LinkKind | None = None) -> Phone:
         if device.facts.product == "busy":
             raise PhoneBusy(device.facts.name)
         return MemoryPhone(facts=device.facts)
@@ -51,7 +57,7 @@ BUSES = [MemoryBus()]
 
 
 def candidate(facts: DeviceFacts, *, known: bool = True) -> Candidate:
-    return Candidate(Device(facts), MemoryDriver() if known else None)
+    return Candidate(Device(facts), MemoryDriver() if known else None, BUSES[0])
 
 
 def test_the_only_phone_needs_no_name() -> None:
@@ -93,7 +99,7 @@ def test_two_phones_and_no_selector_are_listed() -> None:
 def test_the_same_path_on_two_buses_is_ambiguous() -> None:
     with pytest.raises(AmbiguousPhone):
         select([candidate(ONE), candidate(FAR)], "1-1", BUSES)
-    assert qualified(ONE) == "1-1"
+    assert candidate(ONE).address == "1-1"
 
 
 @pytest.mark.parametrize("selector", ["1-7", "serial:S9", "mac:ff", "ghost:1"])
@@ -112,3 +118,22 @@ def test_a_device_of_no_family_can_be_named_but_not_opened() -> None:
 def test_a_candidate_opens_its_phone() -> None:
     with closing(candidate(ONE).open()) as phone:
         assert phone.info().model == "M1"
+
+
+class Detecting(MemoryDriver):
+    detects_only = True
+
+
+def detected(facts: DeviceFacts) -> Candidate:
+    return Candidate(Device(facts), Detecting(), BUSES[0])
+
+
+def test_a_phone_that_can_be_provisioned_is_meant_before_one_that_cannot() -> None:
+    assert select([detected(TWO), candidate(ONE)], None, BUSES).facts == ONE
+    assert select([detected(TWO), candidate(ONE)], "1-2", BUSES).facts == TWO
+
+
+def test_phones_that_cannot_be_provisioned_count_while_there_are_no_others() -> None:
+    assert select([detected(TWO), candidate(FAR, known=False)], None, BUSES).facts == TWO
+    with pytest.raises(AmbiguousPhone):
+        select([detected(TWO), detected(ONE)], None, BUSES)

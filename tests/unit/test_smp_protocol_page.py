@@ -8,7 +8,9 @@ import pytest
 from usbprov_drivers.smp import identity
 from usbprov_drivers.smp import messages as m
 from usbprov_drivers.smp.cbor import decode_map
-from usbprov_drivers.smp.console import ConsoleDecoder
+from usbprov_drivers.smp.cobs import STARTS, encode_cobs
+from usbprov_drivers.smp.console import encode_console
+from usbprov_drivers.smp.framing import WAKE, LineCode, LineDecoder
 from usbprov_drivers.smp.refusals import REASONS
 from usbprov_drivers.smp.wire import Message, Op, decode_message
 
@@ -30,10 +32,15 @@ def rows(heading: str) -> list[list[str]]:
 
 
 def test_the_examples_are_what_the_codec_makes() -> None:
-    info, refusal, line = examples()
+    info, refusal, line, frame = examples()
     request = Message(Op.READ, m.GROUP, m.INFO.number, 42, b"\xa0")
     assert info == request.encode()
-    assert list(ConsoleDecoder().feed(line)) == [request]
+    assert line == encode_console(info)
+    assert frame == encode_cobs(info)
+    assert LineDecoder().feed(line + frame) == [
+        (LineCode.CONSOLE, request),
+        (LineCode.COBS, request),
+    ]
     answer = decode_message(refusal)
     assert (answer.op, answer.command, answer.sequence) == (Op.READ_RESPONSE, m.CSR.number, 43)
     assert decode_map(answer.payload) == {"err": {"group": 1360, "rc": m.Rc.NO_SUCH_SLOT}}
@@ -74,3 +81,12 @@ def test_the_interface_is_the_code_s() -> None:
     assert f"subclass 0x{identity.INTERFACE_SUBCLASS:02x}" in PAGE
     assert f"protocol 0x{identity.INTERFACE_PROTOCOL:02x}" in PAGE
     assert f"`{identity.INTERFACE_NAME}`" in PAGE
+    numbers = identity.CONSOLE.interface
+    assert numbers == (2, 2, 0)
+    assert "class 0x02, subclass 0x02, **protocol 0x00**" in PAGE
+
+
+def test_the_framings_are_the_code_s() -> None:
+    assert f"bits: {m.Framings.COBS.value} COBS (6.4)" in PAGE
+    assert f"sends {WAKE.hex(' ')} (a zero byte" in PAGE
+    assert f"the bytes {STARTS[:1].hex()} and {STARTS[1:].hex()} begin a COBS frame" in PAGE

@@ -9,7 +9,9 @@ import usb.backend.libusb1
 
 from usbprov.errors import BusUnavailable, UsageError
 from usbprov.usb import buses, kernel_bus
-from usbprov.usb.buses import DEFAULT_BUS, open_bus, search
+from usbprov.usb.buses import DEFAULT_BUS, open_bus
+from usbprov.usb.linux_bus import LinuxBus
+from usbprov.usb.portable_bus import PortableBus
 
 
 class TestNames:
@@ -76,17 +78,22 @@ class TestKernel:
             assert device.facts.bus == "kernel"
 
     def test_no_libusb(self, monkeypatch):
-        monkeypatch.setattr(kernel_bus, "_finders", lambda: iter(()))
+        monkeypatch.setattr(kernel_bus, "libraries", lambda: iter(()))
         with pytest.raises(BusUnavailable) as caught:
             open_bus("kernel")
         assert "libusb" in caught.value.reason
+
+    @pytest.mark.parametrize(("there", "kind"), [(True, LinuxBus), (False, PortableBus)])
+    def test_sysfs_is_read_where_there_is_one(self, monkeypatch, there, kind):
+        monkeypatch.setattr(kernel_bus, "has_usb", lambda: there)
+        assert isinstance(open_bus("kernel"), kind)
 
     def test_libusb_of_the_system_comes_first(self, monkeypatch):
         tried = []
 
         def get_backend(finder):
             tried.append(finder("usb-1.0"))
-            return None if len(tried) == 1 else object()
+            return None if len(tried) == 1 else usb.backend.IBackend()
 
         system = {"usb-1.0": "/lib/libusb-1.0.so.0"}
         monkeypatch.setattr(kernel_bus.ctypes.util, "find_library", system.get)
@@ -96,16 +103,6 @@ class TestKernel:
         monkeypatch.setattr(usb.backend.libusb1, "get_backend", get_backend)
         open_bus("kernel")
         assert tried == ["/lib/libusb-1.0.so.0", "/wheel.so"]
-
-
-class TestSearch:
-    def test_bus_after_bus(self):
-        one = SimpleNamespace(devices=lambda: ("a", "b"))
-        two = SimpleNamespace(devices=lambda: ("c",))
-        assert search([one, two]) == ["a", "b", "c"]
-
-    def test_none(self):
-        assert search([]) == []
 
 
 def test_import_loads_no_pyusb():

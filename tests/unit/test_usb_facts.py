@@ -37,7 +37,7 @@ class Device:
 
     idVendor, idProduct, bDeviceClass = 0x1209, 1, 0
     iManufacturer, iProduct, iSerialNumber = 1, 2, 3
-    bus, port_numbers = 1, (4, 2)
+    bus, address, port_numbers = 1, 7, (4, 2)
     bNumConfigurations = 1
 
     def __init__(self, **strings: bytes | Exception) -> None:

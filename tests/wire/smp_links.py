@@ -1,9 +1,11 @@
-"""A link straight into an emulated phone's bulk port, and certificates for it."""
+"""Cables to emulated phones, real and made up, and certificates for them."""
 
 import queue
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,14 +15,20 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 from usbprov.emulation.contract import PhoneSpec
+from usbprov.emulation.exporter import Exporter
+from usbprov.emulation.pty import PtyPort
 from usbprov.errors import LinkTimeout
 from usbprov.pki.certificates import to_der
 from usbprov.pki.keys import generate_rsa
-from usbprov.usb.devices import DeviceFacts
-from usbprov_drivers.smp.driver import SmpPhone
-from usbprov_drivers.smp.emulator import boot
+from usbprov.usb.buses import open_bus
+from usbprov.usb.devices import AttachedDevice, DeviceFacts, LinkKind
+from usbprov.usb.model_backend import ModelBackend
+from usbprov.usb.pyusb_bus import PyusbBus
+from usbprov_drivers.smp.driver import DRIVER, SmpPhone
+from usbprov_drivers.smp.emulator import EMULATOR, boot
 from usbprov_drivers.smp.firmware import Firmware
-from usbprov_drivers.smp.ports import RawPort
+from usbprov_drivers.smp.framing import LineFraming
+from usbprov_drivers.smp.ports import ConsolePort, RawPort
 from usbprov_drivers.smp.session import Session
 
 SILENCE = b""
@@ -36,7 +44,7 @@ class PortLink:
 
     name = "phone 1-1"
 
-    def __init__(self, port: RawPort) -> None:
+    def __init__(self, port: RawPort | ConsolePort) -> None:
         self.port = port
         self.inbox: queue.Queue[bytes] = queue.Queue()
         self.sent_by_phone: list[bytes] = []
@@ -69,6 +77,15 @@ class PortLink:
         self.port.reset()
 
 
+class LineLink(PortLink):
+    """A serial line: the phone is not told of a resynchronisation."""
+
+    def resync(self) -> None:
+        self.resyncs += 1
+        while not self.inbox.empty():
+            self.inbox.get_nowait()
+
+
 class Bytewise(PortLink):
     """One byte at a time, both ways."""
 
@@ -79,6 +96,10 @@ class Bytewise(PortLink):
     def take(self, data: bytes) -> None:
         for byte in data:
             super().take(bytes([byte]))
+
+
+class BytewiseLine(LineLink, Bytewise):
+    """The same on a serial line."""
 
 
 class Unruly(PortLink):
@@ -128,6 +149,113 @@ def a_phone(
     session = Session(wire)
     session.start()
     return SmpPhone(FACTS, session), wire, firmware
+
+
+@dataclass
+class Cabled:
+    """An emulated phone at the end of a cable, opened by the driver.
+
+    ``pull`` takes the cable out; ``again`` opens the phone once more, without closing it before.
+    """
+
+    phone: SmpPhone
+    pull: Callable[[], None]
+    again: Callable[[], SmpPhone]
+
+    @property
+    def session(self) -> Session:
+        return self.phone._session
+
+
+Cable = Callable[[Path, str], AbstractContextManager[Cabled]]
+
+
+def spec(folder: Path, personality: str, index: int = 1) -> PhoneSpec:
+    options = {word.partition("=")[0]: word.partition("=")[2] for word in personality.split()}
+    return PhoneSpec(index, folder / "state", (), options)
+
+
+def opened(device: AttachedDevice, kind: LinkKind) -> SmpPhone:
+    phone = DRIVER.open(device, kind)
+    assert isinstance(phone, SmpPhone)
+    return phone
+
+
+@contextmanager
+def cabled(open_it: Callable[[], SmpPhone], pull: Callable[[], None]) -> Iterator[Cabled]:
+    with closing(open_it()) as phone:
+        yield Cabled(phone, pull, open_it)
+
+
+def in_memory(link: Callable[[RawPort | ConsolePort], PortLink]) -> Cable:
+    @contextmanager
+    def cable(folder: Path, personality: str) -> Iterator[Cabled]:
+        firmware = boot(spec(folder, personality))
+        is_line = issubclass(link, LineLink)  # type: ignore[arg-type]
+        wire = link((ConsolePort if is_line else RawPort)(firmware))
+
+        def open_it() -> SmpPhone:
+            session = Session(wire, LineFraming() if is_line else None)
+            session.start()
+            return SmpPhone(FACTS, session)
+
+        with cabled(open_it, lambda: None) as found:
+            yield found
+
+    return cable
+
+
+@contextmanager
+def over_model(folder: Path, personality: str) -> Iterator[Cabled]:
+    model = EMULATOR.make(spec(folder, personality))
+    backend = ModelBackend({"1-1": model})
+    (device,) = PyusbBus("model", backend).devices()
+    with cabled(lambda: opened(device, LinkKind.BULK), model.unplug) as found:
+        yield found
+
+
+@contextmanager
+def over_usbip(folder: Path, personality: str) -> Iterator[Cabled]:
+    model = EMULATOR.make(spec(folder, personality))
+    with Exporter({"1-1": model}) as exporter:
+        (device,) = open_bus(exporter.uri).devices()
+        with cabled(lambda: opened(device, LinkKind.BULK), model.unplug) as found:
+            yield found
+
+
+@contextmanager
+def over_pty(folder: Path, personality: str) -> Iterator[Cabled]:
+    model = EMULATOR.make(spec(folder, personality))
+    function = next(i.function for i in model.interfaces if i.streaming)
+    with PtyPort(function) as port:
+        (device,) = open_bus(f"tty:{port.path}").devices()
+        with cabled(lambda: opened(device, LinkKind.SERIAL), port.close) as found:
+            yield found
+
+
+def with_too(cable: Cable, more: str) -> Cable:
+    return lambda folder, personality: cable(folder, f"{personality} {more}")
+
+
+REAL: Mapping[str, Cable] = {
+    "model": over_model,
+    "usbip": over_usbip,
+    "pty, console": with_too(over_pty, "no-cobs"),
+    "pty, COBS": over_pty,
+}
+"""Cables that go through the host's own links; on two of them the phone can be opened twice."""
+
+CABLES: Mapping[str, Cable] = {
+    **REAL,
+    "memory": in_memory(PortLink),
+    "memory, console": with_too(in_memory(LineLink), "no-cobs"),
+    "memory, COBS": in_memory(LineLink),
+    "bytewise": in_memory(Bytewise),
+    "bytewise, console": with_too(in_memory(BytewiseLine), "no-cobs"),
+    "bytewise, COBS": in_memory(BytewiseLine),
+    "pty, chatty console": with_too(over_pty, "chatty no-cobs"),
+    "pty, chatty COBS": with_too(over_pty, "chatty"),
+}
 
 
 def issue(

@@ -7,15 +7,14 @@ import pytest
 
 from usbprov.errors import (
     KeyGenerationFailed,
-    NoDriver,
     PhoneRefused,
     ProtocolViolation,
     TransferCorrupt,
     UsbprovError,
 )
 from usbprov.phone.contract import Credential, ObjectKind, PhoneSettings
+from usbprov.phone.registry import recognises
 from usbprov.usb.devices import DeviceFacts, InterfaceFacts
-from usbprov.usb.link import Link
 from usbprov_drivers.smp import messages as m
 from usbprov_drivers.smp.cbor import decode_map, encode_map
 from usbprov_drivers.smp.driver import DRIVER, SmpPhone
@@ -344,47 +343,18 @@ def facts(**changes: object) -> DeviceFacts:
     ],
 )
 def test_a_phone_is_known_by_its_interface_alone(changes: Fields, *, known: bool) -> None:
-    assert DRIVER.recognises(facts(**changes)) is known
+    assert recognises(DRIVER, facts(**changes)) is known
 
 
 def test_vid_and_pid_alone_do_not_make_a_phone() -> None:
-    assert not DRIVER.recognises(DeviceFacts("test", "1-1", 0x1209, 0x0001))
-
-
-class Device:
-    def __init__(self, device_facts: DeviceFacts, link: Link | None = None) -> None:
-        self.facts = device_facts
-        self.link = link
-        self.claimed: list[InterfaceFacts] = []
-
-    def open_bulk(self, interface: InterfaceFacts) -> Link:
-        self.claimed.append(interface)
-        assert self.link is not None
-        return self.link
-
-
-def test_the_driver_claims_the_interface_that_it_knows() -> None:
-    link = Liar({})
-    device = Device(facts(), link)
-    DRIVER.open(device).close()
-    assert [interface.number for interface in device.claimed] == [2]
-    assert link.closed
-
-
-def test_a_phone_that_does_not_start_is_given_back() -> None:
-    link = Liar({"parameters": lambda _: {}})
-    with pytest.raises(ProtocolViolation):
-        DRIVER.open(Device(facts(), link))
-    assert link.closed
-
-
-def test_a_stranger_is_not_opened() -> None:
-    device = Device(facts(cls=1))
-    with pytest.raises(NoDriver):
-        DRIVER.open(device)
-    assert not device.claimed
+    assert not recognises(DRIVER, DeviceFacts("test", "1-1", 0x1209, 0x0001))
 
 
 def test_the_driver_says_how_it_recognises_phones() -> None:
     assert DRIVER.family == "smp"
-    assert DRIVER.matches == ({"interface": "ff/05/50", "string": "usbprov SMP"},)
+    assert not DRIVER.detects_only
+    assert [match.row() for match in DRIVER.matches] == [
+        {"interface": "ff/05/50", "string": "usbprov SMP"},
+        {"interface": "02/02/00", "string": "usbprov SMP"},
+        {"line": "named by the user"},
+    ]

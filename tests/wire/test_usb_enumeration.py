@@ -13,8 +13,9 @@ from usbprov.emulation.device import UsbDevice
 from usbprov.emulation.faults import Effect, Fault
 from usbprov.emulation.vendor import VendorBulkInterface
 from usbprov.errors import BusUnavailable, PhoneBusy
+from usbprov.phone.candidates import Reach, candidates
 from usbprov.usb import snapshot, urb_backend, usbip_client
-from usbprov.usb.buses import open_bus, search
+from usbprov.usb.buses import open_bus
 from usbprov.usb.devices import InterfaceFacts
 
 DEVICE, CONFIGURATION, STRING = 1, 2, 3
@@ -72,17 +73,6 @@ class TestFacts:
     def test_empty_bus(self, way: Way):
         with way({}) as rig:
             assert rig.bus.devices() == ()
-
-
-@both_ways
-class TestMany:
-    def test_112_devices(self, way: Way):
-        places = [f"1-{port}.{hub}" for port in range(1, 17) for hub in range(1, 8)]
-        with way({place: phone(n) for n, place in enumerate(places, 1)}) as rig:
-            listed = rig.bus.devices()
-        assert [d.facts.port_path for d in listed] == places
-        assert [d.facts.serial for d in listed] == [f"EMU{n:04}" for n in range(1, 113)]
-        assert {d.facts.problem for d in listed} == {None}
 
 
 @both_ways
@@ -296,7 +286,7 @@ class TestExporter:
 
     def test_search_over_two_buses(self):
         with exported({"1-1": phone(1)}) as one, exported({"1-1": phone(2)}) as two:
-            found = search([one.bus, two.bus])
+            found = candidates([one.bus, two.bus], Reach())
         assert [d.facts.serial for d in found] == ["EMU0001", "EMU0002"]
         assert found[0].facts.bus != found[1].facts.bus
 
@@ -305,5 +295,5 @@ class TestExporter:
             assert two.exporter is not None
             two.exporter.close()
             with pytest.raises(BusUnavailable) as caught:
-                search([one.bus, two.bus])
+                candidates([one.bus, two.bus], Reach())
         assert caught.value.bus == two.bus.uri

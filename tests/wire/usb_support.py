@@ -120,7 +120,7 @@ def _models(phones: Mapping[str, Phone]) -> dict[str, UsbDevice]:
 @contextmanager
 def in_process(phones: Mapping[str, Phone]) -> Iterator[Rig]:
     backend = ModelBackend(_models(phones))
-    rig = Rig(phones, PyusbBus("model", backend, backend.hold), backend)
+    rig = Rig(phones, PyusbBus("model", backend), backend)
     try:
         yield rig
     finally:

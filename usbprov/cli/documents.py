@@ -12,8 +12,7 @@ from usbprov.errors import ExitCode, UsbprovError
 if TYPE_CHECKING:
     from usbprov.engine.result import Result
     from usbprov.ledger.records import ArtifactRecord, JobRecord, StepRecord
-    from usbprov.phone.contract import KeyState, PhoneInfo, SlotState
-    from usbprov.phone.selection import Candidate
+    from usbprov.phone.contract import Driver, KeyState, PhoneInfo, SlotState
     from usbprov.pki.certificates import CertificateSummary
     from usbprov.pki.limits import ChainLimits
     from usbprov.usb.devices import DeviceFacts
@@ -44,10 +43,14 @@ def device(facts: "DeviceFacts") -> Document:
     }
 
 
-def listed(candidate: "Candidate") -> Document:
+def listed(facts: "DeviceFacts", driver: "Driver | None") -> Document:
     """Describe one line of ``usbprov list``."""
-    family = candidate.driver.family if candidate.driver else None
-    return device(candidate.facts) | {"driver": family, "problem": candidate.facts.problem}
+    return device(facts) | {
+        "driver": driver.family if driver else None,
+        "detects_only": driver.detects_only if driver else None,
+        "serial_ports": [vars(port) for port in facts.serial_ports],
+        "problem": facts.problem,
+    }
 
 
 def phone(facts: "DeviceFacts", info: "PhoneInfo | None") -> Document:

@@ -1,5 +1,6 @@
 """The program: common options, the table of commands, and what becomes of errors."""
 
+import contextlib
 import io
 import os
 import signal
@@ -20,6 +21,10 @@ COMMANDS = {
     "demo": ("usbprov.cli.commands.demo:demo", "Provision emulated phones against a lab, here."),
     "list": ("usbprov.cli.commands.list:list_phones", "Show what is attached."),
     "info": ("usbprov.cli.commands.info:info", "Show what a phone says of itself."),
+    "describe": (
+        "usbprov.cli.commands.describe:describe",
+        "Show a device's descriptors; keep them in a file.",
+    ),
     "identify": ("usbprov.cli.commands.identify:identify", "Light a phone's lamp."),
     "provision": (
         "usbprov.cli.commands.provision:provision",
@@ -31,6 +36,8 @@ COMMANDS = {
     ),
     "discover": ("usbprov.cli.commands.discover:discover", "Find the Web Services."),
     "dhcp": ("usbprov.cli.commands.dhcp:dhcp", "Write and explain the phones' DHCP options."),
+    "check": ("usbprov.cli.commands.check:check", "Check that all is as it must be."),
+    "udev": ("usbprov.cli.commands.udev:udev", "Let the users of this computer open phones."),
     "ledger": ("usbprov.cli.commands.ledger:ledger", "Look at past and unfinished jobs."),
     "drivers": ("usbprov.cli.commands.drivers:list_drivers", "Show the phone families known."),
     "lab": ("usbprov.cli.commands.lab:lab", "Run the other side: servers and emulated phones."),
@@ -71,7 +78,8 @@ Exit codes: 0 done, 2 usage, 3 phone or USB, 4 refused, 5 server not reached, 6 
     "--bus",
     multiple=True,
     metavar="BUS",
-    help="Where to look for phones: kernel (the default), or usbip://HOST[:PORT]. Repeatable.",
+    help="Where to look for phones: kernel (the default), usbip://HOST[:PORT], or a serial line"
+    " (tty:/dev/ttyS0). Repeatable.",
 )
 @click.option(
     "--ledger",
@@ -79,6 +87,16 @@ Exit codes: 0 done, 2 usage, 3 phone or USB, 4 refused, 5 server not reached, 6 
     envvar=f"{ENVIRONMENT_PREFIX}_LEDGER",
     type=click.Path(path_type=Path),
     help="The record of jobs; by default in the user's state folder.",
+)
+@click.option(
+    "--link",
+    type=click.Choice(["bulk", "serial"]),
+    help="Speak over this kind of cable only; by default bulk where there is one.",
+)
+@click.option(
+    "--lock-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Locks that keep two programs off one phone; by default in the system's place for locks.",
 )
 @click.option("-v", "--verbose", count=True, help="Say more; -vv for debugging.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors and results.")
@@ -88,6 +106,8 @@ def cli(
     ctx: click.Context,
     bus: tuple[str, ...],
     ledger_file: Path | None,
+    link: str | None,
+    lock_dir: Path | None,
     verbose: int,
     quiet: bool,
     log_file: Path | None,
@@ -105,7 +125,7 @@ def cli(
         from usbprov.cli.logs import set_up
 
         set_up(verbosity, log_file)
-    ctx.obj = Settings(bus, ledger_file, verbosity)
+    ctx.obj = Settings(bus, ledger_file, verbosity, link, lock_dir)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -129,8 +149,10 @@ def _terminated(_signal: int, _frame: FrameType | None) -> NoReturn:
 def main() -> NoReturn:
     """Entry point of the console script. SIGTERM ends a job as cleanly as Ctrl-C does."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a sign that cannot be shown must not stop a job
-            stream.reconfigure(errors="replace")
+        # A sign that cannot be shown must not stop a job, nor a stream that is of an odd kind.
+        with contextlib.suppress(OSError):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="replace")
     if not sys.warnoptions:  # what a library tells its developers is not for a technician
         warnings.simplefilter("ignore")
     signal.signal(signal.SIGTERM, _terminated)

@@ -47,6 +47,14 @@ retry_option = click.option(
     help="How long a server that is down for the moment is tried again; 0 for not at all.",
 )
 
+return_option = click.option(
+    "--return-seconds",
+    type=click.FloatRange(min=0),
+    default=90.0,
+    show_default=True,
+    help="How long a phone that restarts, or is pulled, is waited for; 0 for not at all.",
+)
+
 
 def lab_dir_option(function: F) -> F:
     """Add ``--dir``, the lab's folder, with its default in the user's state folder."""

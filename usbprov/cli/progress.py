@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Protocol
 
 import click
 
-from usbprov.engine.events import Event, Mark, StepBegun, StepEnded, StepProgress, StepRetry
+from usbprov.engine.events import (
+    Event,
+    Mark,
+    PhoneAwaited,
+    StepBegun,
+    StepEnded,
+    StepProgress,
+    StepRetry,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -50,7 +58,7 @@ class PlainProgress:
         with suppress(OSError):  # a reader who has gone (`| head`) must not stop the job
             if isinstance(event, StepEnded):
                 click.echo(_line(event))
-            elif isinstance(event, StepRetry):
+            elif isinstance(event, StepRetry | PhoneAwaited):
                 click.echo(_retry_line(event))
 
     def close(self) -> None:
@@ -71,9 +79,9 @@ class TerminalProgress:
             self._status.start()
         elif isinstance(event, StepProgress) and self._status:
             self._status.update(f"{event.step} {event.percent} %")
-        elif isinstance(event, StepRetry) and self._status:
+        elif isinstance(event, StepRetry | PhoneAwaited) and self._status:
             self._console.print(_retry_line(event), style="yellow", markup=False, highlight=False)
-            self._status.update(f"{event.step}, attempt {event.retry.attempt}")
+            self._status.update(_status_of(event))
         elif isinstance(event, StepEnded):
             self.close()
             self._print(event)
@@ -103,8 +111,17 @@ def progress(*, silent: bool) -> Progress:
     return TerminalProgress(Console())
 
 
-def _retry_line(event: StepRetry) -> str:
-    return f"{RETRY_SIGN} {event.step:<9}            {event.retry}"
+def _retry_line(event: StepRetry | PhoneAwaited) -> str:
+    if isinstance(event, StepRetry):
+        return f"{RETRY_SIGN} {event.step:<9}            {event.retry}"
+    wait = f"waiting {event.seconds:g} s for it to come back"
+    return f"{RETRY_SIGN} {event.step:<9}            {event.why}; {wait}"
+
+
+def _status_of(event: StepRetry | PhoneAwaited) -> str:
+    if isinstance(event, StepRetry):
+        return f"{event.step}, attempt {event.retry.attempt}"
+    return f"{event.step}, waiting for the phone"
 
 
 def _line(event: StepEnded) -> str:

@@ -17,7 +17,8 @@ from usbprov.engine.retry import RetryPolicy
 from usbprov.engine.runner import Runner
 from usbprov.errors import UsbprovError
 from usbprov.ledger.ledger import Ledger
-from usbprov.phone.selection import Candidate
+from usbprov.phone.candidates import Candidate
+from usbprov.phone.holding import hold
 from usbprov.webservices.site import Site
 from usbprov.webservices.ticket import TicketCache
 
@@ -32,6 +33,7 @@ class Manner:
     quiet: bool = False
     site: Site = field(default_factory=Site)
     retries: RetryPolicy = field(default_factory=RetryPolicy)
+    return_seconds: float = 0.0
     tickets: TicketCache = field(default_factory=TicketCache)
 
 
@@ -47,14 +49,15 @@ def provision_one(
     shown = progress(silent=manner.as_json or manner.quiet)
     with contextlib.ExitStack() as stack:
         stack.callback(shown.close)
-        phone = stack.enter_context(contextlib.closing(candidate.open()))
+        held = stack.enter_context(hold(candidate))
         connect = _connector(order.web_services_url, manner, stack)
 
         def ask() -> str:
             shown.close()  # a spinner that turned on would wipe the question away
             return secret()
 
-        job = Job(order, phone, ledger, connect, ask, retries=manner.retries)
+        job = Job(order, held.phone, ledger, connect, ask, held, manner.return_seconds)
+        job.retries = manner.retries
         runner = Runner(job, shown)
         try:
             result = runner.run(dry_run=manner.dry_run)

@@ -1,6 +1,7 @@
 """Settings: the options common to all commands, from the command line, environment and file."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -8,7 +9,8 @@ import click
 
 if TYPE_CHECKING:
     from usbprov.ledger.ledger import Ledger
-    from usbprov.phone.selection import Candidate
+    from usbprov.phone.candidates import Candidate, Reach
+    from usbprov.phone.holding import HeldPhone
     from usbprov.usb.devices import Bus
     from usbprov.webservices.site import Site
 
@@ -32,19 +34,44 @@ class Settings(NamedTuple):
         bus_uris: Where phones are looked for; none means the kernel's bus.
         ledger_file: The ledger's file, or None for the default one.
         verbosity: 0 quiet, 1 normal, 2 verbose, 3 debug.
+        link: The kind of cable to speak over, or None for the best there is.
+        lock_dir: Where the locks of phones are, or None for the system's place.
     """
 
     bus_uris: tuple[str, ...]
     ledger_file: Path | None
     verbosity: int
+    link: str | None = None
+    lock_dir: Path | None = None
 
     def find(self, selector: str | None) -> "Candidate":
         """Search the buses for the one phone that is meant."""
-        from usbprov.phone.selection import candidates, select
-        from usbprov.usb.buses import search
+        from usbprov.phone.selection import select
 
         buses = self.buses()
-        return select(candidates(search(buses)), selector, buses)
+        return select(self.candidates(buses), selector, buses)
+
+    @contextlib.contextmanager
+    def held(self, selector: str | None) -> "Iterator[HeldPhone]":
+        """Find the one phone that is meant, and hold it open within the block."""
+        from usbprov.phone.holding import hold
+
+        with hold(self.find(selector)) as phone:
+            yield phone
+
+    def candidates(self, buses: "Sequence[Bus]") -> "list[Candidate]":
+        """Search buses, and join every device with its driver and the way to reach it."""
+        from usbprov.phone.candidates import candidates
+
+        return candidates(buses, self.reach())
+
+    def reach(self) -> "Reach":
+        """Return how phones are to be reached."""
+        from usbprov.phone.candidates import Reach
+        from usbprov.usb.devices import LinkKind
+        from usbprov.usb.locks import PhoneLocks
+
+        return Reach(LinkKind(self.link) if self.link else None, PhoneLocks(self.lock_dir))
 
     def buses(self) -> "list[Bus]":
         """Open the buses that are to be searched."""
@@ -94,7 +121,7 @@ def load_config(ctx: click.Context, _parameter: click.Parameter, path: Path | No
         ConfigInvalid: The file cannot be read, is not TOML, or has an unknown key at its top.
     """
     source = path or _default_config()
-    if path is None and not source.is_file():
+    if path is None and not _is_there(source):
         return None
     import tomllib
 
@@ -110,6 +137,14 @@ def load_config(ctx: click.Context, _parameter: click.Parameter, path: Path | No
     ctx.meta["usbprov.config"] = source
     ctx.meta[_SITE] = read_site(values, source)
     return source
+
+
+def _is_there(path: Path) -> bool:
+    """Say whether there is such a file; one in another user's home (`sudo -u`) is none."""
+    try:
+        return path.is_file()
+    except PermissionError:
+        return False
 
 
 def _default_config() -> Path:

@@ -5,12 +5,12 @@ All multi-byte fields are little-endian.
 
 import struct
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
 from usbprov.emulation.interface import InterfaceSpec
-from usbprov.emulation.layout import PlacedFunction, PlacedInterface
+from usbprov.emulation.layout import PlacedFunction
 from usbprov.usbip import Speed
 
 USB_RELEASE = 0x0210
@@ -87,6 +87,11 @@ class StringTable:
         if text not in self._texts:
             self._texts.append(text)
         return self._texts.index(text) + 1
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The strings, the one with number 1 first."""
+        return tuple(self._texts)
 
     def descriptor(self, index: int) -> bytes | None:
         """Return string ``index``; 0 is the list of languages. None where there is none."""
@@ -176,15 +181,23 @@ class DescriptorSet:
 
     def _function(self, function: PlacedFunction, speed: int) -> bytes:
         association = _association(function) if len(function.interfaces) > 1 else b""
-        parts = (self._interface(i, function.first, speed) for i in function.interfaces)
-        return association + b"".join(parts)
+        return association + b"".join(function_descriptors(function, speed, self._strings))
 
-    def _interface(self, placed: PlacedInterface, first: int, speed: int) -> bytes:
+
+def function_descriptors(
+    function: PlacedFunction, speed: int, strings: StringTable
+) -> Iterator[bytes]:
+    """Yield a function's descriptors, interface by interface; its strings are numbered on the way.
+
+    What is class-specific comes with the descriptor of its interface, each endpoint by itself.
+    """
+    for placed in function.interfaces:
         spec = placed.spec
         head = bytes((9, DescriptorType.INTERFACE, placed.number, 0, len(placed.endpoints)))
-        head += bytes((spec.cls, spec.subclass, spec.protocol, self._strings.index(spec.name)))
-        endpoints = (
-            struct.pack(
+        head += bytes((spec.cls, spec.subclass, spec.protocol, strings.index(spec.name)))
+        yield head + spec.functional(function.first)
+        for endpoint in placed.endpoints:
+            yield struct.pack(
                 "<BBBBHB",
                 7,
                 DescriptorType.ENDPOINT,
@@ -193,9 +206,6 @@ class DescriptorSet:
                 endpoint.max_packet(speed),
                 endpoint.spec.interval,
             )
-            for endpoint in placed.endpoints
-        )
-        return head + spec.functional(first) + b"".join(endpoints)
 
 
 def _association(function: PlacedFunction) -> bytes:

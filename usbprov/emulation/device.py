@@ -42,9 +42,11 @@ class UsbDevice:
 
     Attributes:
         identity: Who it says it is.
+        interfaces: What it is made of, in the order of its descriptors.
         speed: Its speed.
         descriptors: What it truly is; ``faults.descriptor`` may make it say otherwise.
         faults: What is wrong with it, at first nothing.
+        lives: How often it was plugged in.
     """
 
     def __init__(
@@ -56,9 +58,11 @@ class UsbDevice:
     ) -> None:
         functions = lay_out(interfaces)
         self.identity = identity
+        self.interfaces = tuple(interfaces)
         self.speed = speed
         self.descriptors = DescriptorSet(identity, functions, speed)
         self.faults = Faults(self._faults_changed)
+        self.lives = 1
         self._lock = threading.RLock()
         self._delays = Delays(self._lock, self._settle)
         ports = [FunctionPort(f, speed, self._lock, self._crashed) for f in functions]
@@ -84,6 +88,7 @@ class UsbDevice:
         with self._lock:
             if not self._state.plugged:
                 self._state.plugged = True
+                self.lives += 1
                 self._tell(plugged=True)
         self._settle()
 

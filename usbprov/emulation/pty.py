@@ -1,19 +1,46 @@
 """Joins a function to a pseudo-terminal, where programs find it as a serial port.
 
-Linux and macOS only.
+Linux and macOS only: Windows has no terminals that a program can be behind.
 """
 
 import contextlib
 import os
 import selectors
+import sys
 import threading
 from collections import deque
 from types import TracebackType
 from typing import Self
 
 from usbprov.emulation.function import Function
+from usbprov.errors import LabUnusable
 
 _CHUNK = 4096
+
+if sys.platform == "win32":
+
+    def _open_terminal() -> tuple[int, int, str]:
+        raise LabUnusable("this system has no pseudo-terminals")
+
+    def _open_pipe() -> tuple[int, int]:
+        return os.pipe()
+
+else:
+
+    def _open_terminal() -> tuple[int, int, str]:
+        """Open a terminal in raw mode: our side, theirs, and its name."""
+        import pty  # noqa: PLC0415  # not there on every platform
+        import tty  # noqa: PLC0415
+
+        ours, theirs = pty.openpty()
+        tty.setraw(theirs)
+        os.set_blocking(ours, False)
+        return ours, theirs, os.ttyname(theirs)
+
+    def _open_pipe() -> tuple[int, int]:
+        read, write = os.pipe()
+        os.set_blocking(write, False)
+        return read, write
 
 
 class PtyPort:
@@ -27,18 +54,16 @@ class PtyPort:
     """
 
     def __init__(self, function: Function) -> None:
-        import pty  # noqa: PLC0415  # not there on every platform
-        import tty  # noqa: PLC0415
+        """Open a terminal for the function.
 
+        Raises:
+            LabUnusable: This system has none.
+        """
         self._function = function
-        self._main, self._terminal = pty.openpty()
         # Our own descriptor of the terminal stays open: reading would fail while nobody has it.
-        tty.setraw(self._terminal)
-        os.set_blocking(self._main, False)
-        self.path = os.ttyname(self._terminal)
+        self._main, self._terminal, self.path = _open_terminal()
         self._outgoing: deque[bytes] = deque()
-        self._wake_read, self._wake_write = os.pipe()
-        os.set_blocking(self._wake_write, False)
+        self._wake_read, self._wake_write = _open_pipe()
         self._lock = threading.Lock()
         self._open = True
         self._thread = threading.Thread(target=self._serve, name="pty-port", daemon=True)

@@ -55,6 +55,21 @@ class StepRetry:
 
 
 @dataclass(frozen=True)
+class PhoneAwaited:
+    """The phone went away in the middle of a step, and is waited for.
+
+    Attributes:
+        step: The step, which will go on when the phone is back.
+        seconds: How long at most.
+        why: What the phone's going looked like, in words.
+    """
+
+    step: StepName
+    seconds: float
+    why: str
+
+
+@dataclass(frozen=True)
 class StepEnded:
     """A step has ended after ``ms`` milliseconds; ``learnt`` says what is known now, in words."""
 
@@ -64,5 +79,5 @@ class StepEnded:
     learnt: str
 
 
-Event = StepBegun | StepProgress | StepRetry | StepEnded
+Event = StepBegun | StepProgress | StepRetry | PhoneAwaited | StepEnded
 Listener = Callable[[Event], None]

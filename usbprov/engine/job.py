@@ -11,6 +11,7 @@ from usbprov.ledger.ledger import Ledger
 from usbprov.ledger.records import JobRecord
 from usbprov.phone.contract import Phone, PhoneInfo, Progress, SlotState
 from usbprov.phone.endpoint import Endpoint, endpoint_of
+from usbprov.phone.holding import HeldPhone
 
 if TYPE_CHECKING:
     from usbprov.webservices.ticket import Credential, Ticket, Way
@@ -69,6 +70,8 @@ class Job:
             never calls it.
         secret: Gives the order's PIN or password, asking for it at the last moment.
         record: The job in the ledger, None until it is opened there.
+        held: The hold on the phone, by which it is found again when it went, or None.
+        return_seconds: How long a phone that went away is waited for.
         retries: The bounds within which what may pass is tried again.
         retry: Makes a call again within those bounds; for calls that send no credential.
         clock_behind: How far the phone's clock was behind this computer's when it was asked, or
@@ -82,6 +85,8 @@ class Job:
     ledger: Ledger
     connect: Callable[[], Services]
     secret: Callable[[], str]
+    held: HeldPhone | None = None
+    return_seconds: float = 0.0
     progress: Progress = lambda _percent: None
     retries: RetryPolicy = field(default_factory=RetryPolicy)
     retry: Repeats = once

@@ -10,6 +10,7 @@ from typing import NoReturn
 from usbprov.engine.events import (
     Listener,
     Mark,
+    PhoneAwaited,
     StepBegun,
     StepEnded,
     StepName,
@@ -23,11 +24,22 @@ from usbprov.engine.retry import Retrier, Retry
 from usbprov.engine.steps.contract import Step
 from usbprov.engine.steps.prove import ProveStep
 from usbprov.engine.steps.table import STEPS
-from usbprov.errors import CertificateUnfit, Interrupted, LedgerError, UsbError, UsbprovError
+from usbprov.errors import (
+    CertificateUnfit,
+    Interrupted,
+    LedgerError,
+    PhoneChanged,
+    PhoneGone,
+    UsbError,
+    UsbprovError,
+)
 from usbprov.ledger.records import ArtifactKind, JobState, StepState
 from usbprov.pki.certificates import load_certificate, summarise
 
 logger = logging.getLogger(__name__)
+
+_RETURNS = 3
+"""How often a phone may go away and come back within one step."""
 
 
 class Runner:
@@ -86,9 +98,12 @@ class Runner:
     # --- before the ledger knows of the job
 
     def _identify(self) -> str:
-        self._job.info = info = self._job.phone.info()
+        job = self._job
+        job.info = info = job.phone.info()
+        if job.held:
+            job.held.bind(info.identity)
         if info.clock is not None:
-            self._job.clock_behind = datetime.now(UTC) - info.clock
+            job.clock_behind = datetime.now(UTC) - info.clock
         return f"{info.vendor} {info.model}, firmware {info.firmware}, MAC {info.mac}"
 
     def _make_plan(self) -> str:
@@ -133,19 +148,41 @@ class Runner:
 
     def _take(self, step: Step) -> None:
         """Do one step, unless it is found done, and record it before and after."""
-        job, started = self._job, time.monotonic()
+        started = time.monotonic()
         self._listener(StepBegun(step.name))
-        job.progress = lambda percent: self._listener(StepProgress(step.name, percent))
+        self._job.progress = lambda percent: self._listener(StepProgress(step.name, percent))
+        try:
+            self._do(step, started, _RETURNS)
+        except (UsbprovError, KeyboardInterrupt) as error:
+            self._stop(step.name, started, error)
+        self._key_begun |= step.name is StepName.KEY
+
+    def _do(self, step: Step, started: float, returns: int) -> None:
+        """Do a step, and go on with it when the phone went away and came back meanwhile."""
+        job = self._job
         try:
             reason = step.already(job)
             if reason is None:
                 self._run(step, started)
-            else:
-                ms = self._ended(step.name, Mark.SKIPPED, started, reason)
-                job.ledger.note_step(known(job.record).id, step.name, StepState.SKIPPED, ms, reason)
-        except (UsbprovError, KeyboardInterrupt) as error:
-            self._stop(step.name, started, error)
-        self._key_begun |= step.name is StepName.KEY
+                return
+        except PhoneGone as error:
+            if not returns or not self._came_back(step.name, error):
+                raise
+            self._do(step, started, returns - 1)
+            return
+        ms = self._ended(step.name, Mark.SKIPPED, started, reason)
+        job.ledger.note_step(known(job.record).id, step.name, StepState.SKIPPED, ms, reason)
+
+    def _came_back(self, name: StepName, error: PhoneGone) -> bool:
+        """Wait for the phone as long as the job allows; False when it is not waited for."""
+        job = self._job
+        if job.held is None or not job.return_seconds:
+            return False
+        logger.info("step %s: %s; waiting for it to come back", name, error)
+        self._listener(PhoneAwaited(name, job.return_seconds, str(error)))
+        job.phone = job.held.wait_back(job.return_seconds)
+        job.info = job.phone.info()
+        return True
 
     def _run(self, step: Step, started: float) -> None:
         attempt = _Attempt(self._job, step.name)
@@ -157,6 +194,8 @@ class Runner:
 
         self._job.retry = Retrier(self._job.retries, tell)
         try:
+            if self._job.held:
+                self._job.held.verify()
             learnt = step.run(self._job)
         except (UsbprovError, KeyboardInterrupt) as error:
             code = error.code if isinstance(error, UsbprovError) else Interrupted.code
@@ -191,7 +230,8 @@ class Runner:
         """Nothing is left to go on with before a key was begun."""
         if not self._key_begun and not isinstance(error, Interrupted):
             return JobState.FAILED
-        return JobState.OPEN if error.retryable else JobState.STUCK
+        goes_on = error.retryable or isinstance(error, PhoneChanged)  # with the right phone
+        return JobState.OPEN if goes_on else JobState.STUCK
 
     def _ended(self, name: StepName, mark: Mark, started: float, learnt: str) -> int:
         ms = _ms(started)

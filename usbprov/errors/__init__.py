@@ -9,9 +9,11 @@ code and is generated from this module.
     UsbprovError
     ├── UsageError ─ ConfigInvalid
     ├── UsbError ─ NoPhone, NoSuchPhone, AmbiguousPhone, BusUnavailable, PhoneBusy, AccessDenied,
-    │              PhoneGone, LinkTimeout, LinkBroken, NoDriver
+    │              PhoneGone, LinkTimeout, LinkBroken, NoDriver, NoSuchLink
     ├── PhoneError ─ ProtocolViolation, PhoneRefused, SlotOccupied, KeyGenerationFailed,
-    │                Unsupported, TransferCorrupt, CredentialMismatch, PhoneChanged
+    │                Unsupported, TransferCorrupt, CredentialMismatch, PhoneChanged,
+    │                NoPublicProtocol, NothingToProvision
+    ├── HostError ─ RulesNotChanged, LocksUnusable, ChecksFailed
     ├── ServiceError ─ ServerUnreachable, ServerTimeout, ServerFailed, RequestRefused,
     │                  CredentialRefused, WrongUser, AnswerInvalid, NotOffered, StoreUnreachable,
     │                  ServerBusy, RegistrarUnavailable, RedirectRefused
@@ -23,7 +25,7 @@ code and is generated from this module.
     ├── LedgerError ─ LedgerUnusable, LedgerTooNew, NoSuchJob
     ├── JobError ─ Interrupted, JobBusy, SomeFailed
     ├── DiscoveryError ─ NothingFound, DhcpNotPermitted, OptionInvalid
-    └── LabError ─ LabUnusable, LabDependencyMissing
+    └── LabError ─ LabUnusable, LabDependencyMissing, GadgetUnusable
 """
 
 from usbprov.errors.base import ExitCode, UsbprovError
@@ -35,6 +37,7 @@ from usbprov.errors.cable import (
     LinkTimeout,
     NoDriver,
     NoPhone,
+    NoSuchLink,
     NoSuchPhone,
     PhoneBusy,
     PhoneGone,
@@ -54,12 +57,15 @@ from usbprov.errors.discovery import (
     NothingFound,
     OptionInvalid,
 )
+from usbprov.errors.host import ChecksFailed, HostError, LocksUnusable, RulesNotChanged
 from usbprov.errors.job import Interrupted, JobBusy, JobError, SomeFailed
-from usbprov.errors.lab import LabDependencyMissing, LabError, LabUnusable
+from usbprov.errors.lab import GadgetUnusable, LabDependencyMissing, LabError, LabUnusable
 from usbprov.errors.ledger import LedgerError, LedgerTooNew, LedgerUnusable, NoSuchJob
 from usbprov.errors.phone import (
     CredentialMismatch,
     KeyGenerationFailed,
+    NoPublicProtocol,
+    NothingToProvision,
     PhoneChanged,
     PhoneError,
     PhoneRefused,
@@ -106,6 +112,7 @@ __all__ = [
     "CertificateUnfit",
     "ChainUntrusted",
     "CheckFailed",
+    "ChecksFailed",
     "ConfigInvalid",
     "CredentialMismatch",
     "CredentialRefused",
@@ -115,7 +122,9 @@ __all__ = [
     "DirectoryUnreachable",
     "DiscoveryError",
     "ExitCode",
+    "GadgetUnusable",
     "HandshakeFailed",
+    "HostError",
     "Interrupted",
     "JobBusy",
     "JobError",
@@ -128,13 +137,17 @@ __all__ = [
     "LedgerUnusable",
     "LinkBroken",
     "LinkTimeout",
+    "LocksUnusable",
     "NameMismatch",
     "NoDriver",
     "NoPhone",
+    "NoPublicProtocol",
     "NoSuchJob",
+    "NoSuchLink",
     "NoSuchPhone",
     "NotOffered",
     "NothingFound",
+    "NothingToProvision",
     "NumberShared",
     "ObjectUnreadable",
     "OptionInvalid",
@@ -153,6 +166,7 @@ __all__ = [
     "RedirectRefused",
     "RegistrarUnavailable",
     "RequestRefused",
+    "RulesNotChanged",
     "ServerBusy",
     "ServerCertificateExpired",
     "ServerFailed",

@@ -52,17 +52,15 @@ class AmbiguousPhone(UsbError):
 
 @dataclass(eq=False)
 class BusUnavailable(UsbError):
-    """Raised when a bus cannot be searched at all: no libusb, or a USB/IP exporter not reached."""
+    """Raised when a bus cannot be searched: no libusb, no such line, or an exporter not reached."""
 
     bus: str
     reason: str
     code: ClassVar = "USB-04"
     retryable: ClassVar = True
     template: ClassVar = "bus {bus} cannot be searched: {reason}"
-    cause: ClassVar = (
-        "The exporter is not running or listens elsewhere, or this host has no usable libusb."
-    )
-    remedy: ClassVar = "Check the --bus address and that the exporter runs; `usbprov lab up` prints the right address."
+    cause: ClassVar = "The exporter is not running or listens elsewhere, this host has no usable libusb, or the serial line has another name or is not plugged in."
+    remedy: ClassVar = "Check the --bus address, and that the exporter runs or the line is there; `usbprov lab up` prints the address of its phones."
 
 
 @dataclass(eq=False)
@@ -88,7 +86,7 @@ class AccessDenied(UsbError):
     cause: ClassVar = (
         "The udev rule is not installed, or this session (SSH, container, service) has no seat."
     )
-    remedy: ClassVar = "Install udev/70-usbprov.rules with a line for your phones' USB ids (`usbprov list` shows them), join the group that it names, and replug the phone."
+    remedy: ClassVar = "`usbprov check host` says which of these it is and what to do; on Linux, `usbprov udev install` (as root) installs the rules."
 
 
 @dataclass(eq=False)
@@ -141,3 +139,15 @@ class NoDriver(UsbError):
     template: ClassVar = "no driver knows the device at {phone}"
     cause: ClassVar = "The device is not a phone of a family that usbprov can provision."
     remedy: ClassVar = "`usbprov drivers` lists the families that are known."
+
+
+@dataclass(eq=False)
+class NoSuchLink(UsbError):
+    """Raised when the phone is to be reached over a kind of cable that it, or its bus, has not."""
+
+    phone: str
+    link: str
+    code: ClassVar = "USB-11"
+    template: ClassVar = "{phone} cannot be reached over {link}"
+    cause: ClassVar = "It has no such interface, the operating system made no serial port of it, or the bus (USB/IP in user space) offers none."
+    remedy: ClassVar = "Leave --link out, so that what there is will be used; `usbprov describe` shows the phone's interfaces."

@@ -33,3 +33,18 @@ class LabDependencyMissing(LabError):
     template: ClassVar = "the lab needs the Python package {library}"
     cause: ClassVar = "usbprov was installed without its lab extra."
     remedy: ClassVar = "Install usbprov[lab]."
+
+
+@dataclass(eq=False)
+class GadgetUnusable(LabError):
+    """Raised when the emulated phone cannot be put on this computer's USB device port."""
+
+    problem: str
+    fix: str
+    code: ClassVar = "LAB-03"
+    exit_code: ClassVar = ExitCode.USAGE
+    template: ClassVar = "no phone on a USB device port: {problem}. {fix}."
+    cause: ClassVar = (
+        "It takes Linux, root, a kernel with USB gadgets, and a port that can be a device's."
+    )
+    remedy: ClassVar = "Do what the message says; docs/gadget.md goes through all that is needed."

@@ -117,3 +117,25 @@ class PhoneChanged(PhoneError):
     remedy: ClassVar = (
         "Nothing was written to this phone. Repeat the job with the right phone attached."
     )
+
+
+@dataclass(eq=False)
+class NoPublicProtocol(PhoneError):
+    """Raised when a phone is known, but no public document tells how it takes a key over USB."""
+
+    model: str
+    code: ClassVar = "PHN-09"
+    template: ClassVar = "{phone} is a {model}: no public document tells how it takes a key over USB, so nothing is sent to it"
+    cause: ClassVar = "Lync Phone Edition phones fetch their certificate themselves, over the network; what crosses their USB cable was never published."
+    remedy: ClassVar = "Sign the phone in over the network by extension and PIN; `usbprov discover` checks beforehand what it will meet there. `usbprov describe --dump FILE` keeps its descriptors, which would help its driver."
+
+
+@dataclass(eq=False)
+class NothingToProvision(PhoneError):
+    """Raised when a device is known, and is a handset of the computer without an account."""
+
+    model: str
+    code: ClassVar = "PHN-10"
+    template: ClassVar = "{phone} is a {model}, a handset of this computer: it has no account of its own, so there is nothing to provision"
+    cause: ClassVar = "Handsets and speakerphones for USB are microphone and keys of the program that calls; user and certificate are the program's."
+    remedy: ClassVar = "Sign in with the program on the computer. `usbprov list` shows whether a desk phone is attached as well; name it by its port path."

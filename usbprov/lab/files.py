@@ -1,11 +1,9 @@
 """Files that hold secrets: private, and whole or not there at all."""
 
-import contextlib
-import os
-import tempfile
 from pathlib import Path
 
 from usbprov.errors import LabUnusable
+from usbprov.files import write_whole
 
 PRIVATE = 0o600
 PUBLIC = 0o644
@@ -32,33 +30,6 @@ def write_atomic(path: Path, data: bytes, mode: int = PRIVATE) -> None:
         LabUnusable: The disk is full or the folder cannot be written to.
     """
     try:
-        _replace(path, data, mode)
+        write_whole(path, data, mode)
     except OSError as error:
         raise LabUnusable(f"{path} cannot be written: {error.strerror}") from None
-
-
-def _replace(path: Path, data: bytes, mode: int) -> None:
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(mode)
-        temporary.replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise
-    _sync_folder(path.parent)
-
-
-def _sync_folder(path: Path) -> None:
-    """Make the rename durable, where the platform lets a folder be opened (POSIX)."""
-    with contextlib.suppress(OSError):
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

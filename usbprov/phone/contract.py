@@ -1,13 +1,14 @@
 """The phone contract: what every family's driver offers to the engine."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from typing import Protocol
 
 from usbprov.pki.limits import ChainLimits
-from usbprov.usb.devices import AttachedDevice, DeviceFacts
+from usbprov.usb.devices import AttachedDevice, DeviceFacts, LinkKind
+from usbprov.usb.matching import UsbMatch
 
 POSSESSION_PREFIX = b"usbprov possession proof v1\x00"
 """What the phone puts before the host's nonce when it proves that it holds a key.
@@ -89,6 +90,22 @@ class PhoneSettings:
 
 
 @dataclass(frozen=True)
+class PhoneIdentity:
+    """Which phone this is, as it says over its own protocol, whatever USB says.
+
+    Attributes:
+        serial: Serial number; may differ from the USB string.
+        mac: Lower-case hex with colons.
+    """
+
+    serial: str
+    mac: str
+
+    def __str__(self) -> str:
+        return f"serial {self.serial}, MAC {self.mac}"
+
+
+@dataclass(frozen=True)
 class PhoneInfo:
     """What a phone says of itself over its own protocol.
 
@@ -121,6 +138,11 @@ class PhoneInfo:
     settings: PhoneSettings | None = None
     limits: ChainLimits | None = None
 
+    @property
+    def identity(self) -> PhoneIdentity:
+        """Which phone this is."""
+        return PhoneIdentity(self.serial, self.mac)
+
 
 @dataclass(frozen=True)
 class Credential:
@@ -149,6 +171,10 @@ class Phone(Protocol):
     @property
     def facts(self) -> DeviceFacts:
         """Where it is attached, and its USB descriptors."""
+        ...
+
+    def identity(self) -> PhoneIdentity:
+        """Ask the phone which one it is; one short question."""
         ...
 
     def info(self) -> PhoneInfo:
@@ -257,14 +283,21 @@ class Driver(Protocol):
         ...
 
     @property
-    def matches(self) -> Sequence[Mapping[str, str]]:
-        """By what it recognises its phones, one row a rule, for ``usbprov drivers``."""
+    def matches(self) -> Sequence[UsbMatch]:
+        """By what it recognises its phones; nothing is sent to a device to find out."""
         ...
 
-    def recognises(self, facts: DeviceFacts) -> bool:
-        """Say whether this driver speaks to the device; nothing is sent to it to find out."""
+    @property
+    def detects_only(self) -> bool:
+        """True of a family of which no way is known to give it anything; ``open`` then refuses."""
         ...
 
-    def open(self, device: AttachedDevice) -> Phone:
-        """Open the phone. Raises what ``AttachedDevice.open_bulk`` raises."""
+    def open(self, device: AttachedDevice, link: LinkKind | None = None) -> Phone:
+        """Open the phone, over the kind of cable that is asked for, or over the best there is.
+
+        Raises:
+            NoPublicProtocol: The driver detects only.
+            NoSuchLink: The phone has no such cable, or this bus does not offer it.
+            UsbError: As ``AttachedDevice.open_bulk`` and ``open_serial``.
+        """
         ...

@@ -26,4 +26,9 @@ def drivers() -> tuple[Driver, ...]:
 
 def driver_for(facts: DeviceFacts) -> Driver | None:
     """Return the first driver that recognises the device, or None."""
-    return next((driver for driver in drivers() if driver.recognises(facts)), None)
+    return next((driver for driver in drivers() if recognises(driver, facts)), None)
+
+
+def recognises(driver: Driver, facts: DeviceFacts) -> bool:
+    """Say whether a row of the driver's table fits the device."""
+    return any(match.fits(facts) for match in driver.matches)

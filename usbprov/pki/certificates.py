@@ -21,7 +21,7 @@ _UNREADABLE = (ValueError, TypeError, x509.InvalidVersion, UnsupportedAlgorithm)
 
 @dataclass(frozen=True)
 class CertificateSummary:
-    """The facts of one certificate: digests in lower-case hex, names as RFC 4514, times in UTC."""
+    """The facts of one certificate: digests in lower-case hex, names as shown, times in UTC."""
 
     sha256: str
     sha1: str
@@ -82,8 +82,8 @@ def summarise(certificate: x509.Certificate) -> CertificateSummary:
         sha256=thumbprint(certificate),
         sha1=certificate.fingerprint(hashes.SHA1()).hex(),  # noqa: S303 - a name, not a proof
         serial=f"{certificate.serial_number:x}",
-        subject=certificate.subject.rfc4514_string(),
-        issuer=certificate.issuer.rfc4514_string(),
+        subject=shown_name(certificate.subject),
+        issuer=shown_name(certificate.issuer),
         not_before=certificate.not_valid_before_utc,
         not_after=certificate.not_valid_after_utc,
         key_sha256=key_digest(certificate.public_key()),

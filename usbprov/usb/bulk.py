@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from usbprov.errors import LinkBroken, LinkTimeout, UsbError
+from usbprov.errors import LinkBroken, LinkTimeout
 from usbprov.usb.devices import InterfaceFacts
-from usbprov.usb.failures import FAILURES, in_words, link_error
+from usbprov.usb.failures import FAILURES, link_error, opening_error
 from usbprov.usb.pyusb import Device, Interface, USBError, claim, dispose, release, send_request
 
 logger = logging.getLogger(__name__)
@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 _READ_SIZE = 16 * 1024
 _BULK = 2
 _TYPE_MASK = 0x03  # bmAttributes, bits 1..0 (USB 2.0, table 9-13)
+_ADDRESS_MASK = 0x7F  # bEndpointAddress without its direction; bits 6..4 are reserved, 0
 _PACKET_SIZE_MASK = 0x07FF  # wMaxPacketSize, bits 10..0 (USB 2.0, table 9-13)
 
 _RESYNC_TYPE = 0x41
@@ -84,7 +85,7 @@ class BulkLink:
             pair = _set_up(device, interface, name, undo)
         except FAILURES as failure:
             undo.run()
-            raise _refusal(failure, name) from failure
+            raise opening_error(failure, name) from failure
         except BaseException:
             undo.run()
             raise
@@ -184,12 +185,6 @@ class BulkLink:
         raise LinkBroken(self._name, "it does not stop sending")
 
 
-def _refusal(failure: Exception, name: str) -> UsbError:
-    error = link_error(failure, name)
-    # Which of the set-up's requests ran out of what time is of no use to anybody.
-    return LinkBroken(name, in_words(failure)) if isinstance(error, LinkTimeout) else error
-
-
 class _Undo:
     """What is to be undone when a link is closed, last first; failures do not matter then."""
 
@@ -239,7 +234,8 @@ def _configuration(device: Device) -> Sequence[Interface]:
 
 
 def _bulk_pair(setting: Interface, name: str) -> BulkPair:
-    bulk = [e for e in setting if e.bmAttributes & _TYPE_MASK == _BULK]
+    possible = [e for e in setting if 0 < e.bEndpointAddress & _ADDRESS_MASK < 16]
+    bulk = [e for e in possible if e.bmAttributes & _TYPE_MASK == _BULK]
     found_in = [e for e in bulk if e.bEndpointAddress & 0x80]
     found_out = [e for e in bulk if not e.bEndpointAddress & 0x80]
     sizes = [e.wMaxPacketSize & _PACKET_SIZE_MASK for e in (*found_out, *found_in)]

@@ -1,13 +1,13 @@
-"""Buses by name: what ``--bus`` takes, and the search over all of them.
+"""Buses by name: what ``--bus`` takes.
 
 Importing this module loads neither pyusb nor libusb.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from urllib.parse import SplitResult, urlsplit
 
 from usbprov.errors import UsageError
-from usbprov.usb.devices import AttachedDevice, Bus
+from usbprov.usb.devices import Bus
 
 DEFAULT_BUS = "kernel"
 """The bus that is searched when none is named."""
@@ -18,7 +18,7 @@ def open_bus(uri: str) -> Bus:
 
     Args:
         uri: ``kernel``, the operating system's own USB, or ``usbip://host[:port]``, a USB/IP
-            exporter; an IPv6 address stands in brackets.
+            exporter, an IPv6 address in brackets; or ``tty:/dev/ttyS0``, one serial line.
 
     Raises:
         UsageError: The name is of no kind that is known, or is not complete.
@@ -30,15 +30,6 @@ def open_bus(uri: str) -> Bus:
         known = ", ".join(_FORMS)
         raise UsageError(f"{uri!r} is not a bus; write one of: {known}")
     return factory(uri)
-
-
-def search(buses: Sequence[Bus]) -> list[AttachedDevice]:
-    """Return what is attached to all ``buses``, bus after bus, each sorted by port path.
-
-    Raises:
-        BusUnavailable: One of them cannot be searched: all were asked for.
-    """
-    return [device for bus in buses for device in bus.devices()]
 
 
 def _kernel(uri: str) -> Bus:
@@ -56,8 +47,17 @@ def _usbip(uri: str) -> Bus:
     return open_usbip_bus(uri, host, port)
 
 
-_FACTORIES: Mapping[str, Callable[[str], Bus]] = {"kernel": _kernel, "usbip": _usbip}
-_FORMS = ("kernel", "usbip://host[:port]")
+def _tty(uri: str) -> Bus:
+    path = uri.partition(":")[2]
+    if not path:
+        raise UsageError(f"bus {uri!r} is not of the form tty:PATH, such as tty:/dev/ttyS0")
+    from usbprov.usb.serial_bus import SerialBus  # noqa: PLC0415  (only where it is asked for)
+
+    return SerialBus(uri, path)
+
+
+_FACTORIES: Mapping[str, Callable[[str], Bus]] = {"kernel": _kernel, "usbip": _usbip, "tty": _tty}
+_FORMS = ("kernel", "usbip://host[:port]", "tty:PATH")
 
 
 def _host_and_port(uri: str) -> tuple[str, int | None]:

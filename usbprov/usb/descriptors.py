@@ -15,6 +15,9 @@ from enum import IntEnum
 MAX_CONFIGURATIONS = 8
 """Configurations read of one device; Linux stops at the same number."""
 
+MAX_LENGTH = 16384
+"""Bytes of one configuration at most: several times what the largest cameras have."""
+
 
 class DescriptorType(IntEnum):
     """The descriptor types that are parsed (USB 2.0, table 9-5)."""
@@ -152,10 +155,13 @@ def parse_configuration(raw: bytes) -> ConfigurationDescriptor:
     """Parse a configuration descriptor and all that follows it up to wTotalLength.
 
     Raises:
-        MalformedDescriptor: A length in it is impossible.
+        MalformedDescriptor: A length in it is impossible, or the whole is beyond ``MAX_LENGTH``.
     """
     fields = _fields(_CONFIGURATION, raw, DescriptorType.CONFIGURATION)
-    records = list(_walk(raw[: max(fields[2], _CONFIGURATION.size)]))[1:]
+    raw = raw[: max(fields[2], _CONFIGURATION.size)]
+    if len(raw) > MAX_LENGTH:
+        raise MalformedDescriptor(f"a configuration of more than {MAX_LENGTH} bytes")
+    records = list(_walk(raw))[1:]
     extra, groups = _split(records, DescriptorType.INTERFACE)
     interfaces = _by_number([_interface(group) for group in groups])
     return replace(

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 
+from usbprov.usb.device_text import shown
 from usbprov.usb.devices import DeviceFacts, InterfaceFacts
 from usbprov.usb.failures import FAILURES, in_words
 from usbprov.usb.portpath import PortPath
@@ -22,7 +23,8 @@ _TIMEOUT_MS = 1000
 _BUDGET = 3.0
 """Seconds for all strings of a device: a slow one must not hold up the list of the others."""
 
-_MAX_INTERFACES = 64
+MAX_INTERFACES = 64
+"""Alternate settings that are looked at; what has more is no phone."""
 
 _HOPELESS = frozenset(
     {errno.ETIMEDOUT, errno.ENODEV, errno.EBUSY, errno.EACCES, errno.EPERM, errno.ENOTSUP}
@@ -52,11 +54,26 @@ def read_facts(
         serial=reader.string(device.iSerialNumber, "serial number"),
         interfaces=reader.interfaces(),
         problem=reader.problem,
+        address=device.address or 0,
     )
 
 
+def read_serial(device: Device) -> str | None:
+    """Ask the device for its serial number, as ``read_facts`` does.
+
+    Raises:
+        USBError: It does not give it.
+        ValueError: What it gives is no text.
+    """
+    reader = _Reader(device, None)
+    serial = reader.string(device.iSerialNumber, "serial number")
+    if reader.failure is not None:
+        raise reader.failure
+    return serial
+
+
 class _Reader:
-    """Reads one device; ``problem`` is the first thing that went wrong."""
+    """Reads one device; ``problem`` is the first thing that went wrong, ``failure`` the last."""
 
     def __init__(self, device: Device, problem: str | None) -> None:
         self._device = device
@@ -65,6 +82,7 @@ class _Reader:
         self._strings: dict[int, str | None] = {}
         self._deadline = time.monotonic() + _BUDGET
         self.problem = problem
+        self.failure: Exception | None = None
 
     def string(self, index: int, what: str) -> str | None:
         """Return a string descriptor's text, or None; 0 is the index of none."""
@@ -85,7 +103,7 @@ class _Reader:
         except FAILURES as failure:
             self._note(f"its interfaces cannot be read: {in_words(failure)}")
             return ()
-        facts = tuple(_interface(setting) for setting in settings[:_MAX_INTERFACES])
+        facts = tuple(_interface(setting) for setting in settings[:MAX_INTERFACES])
         names = (self.string(s.iInterface, "name of an interface") for s in settings)
         return tuple(replace(fact, name=name) for fact, name in zip(facts, names, strict=False))
 
@@ -103,6 +121,7 @@ class _Reader:
                 self._language = self._read_language()
             return _text(self._descriptor(index, self._language))
         except FAILURES as failure:
+            self.failure = failure
             number = getattr(failure, "errno", None)
             self._silent = number in _HOPELESS
             why = in_words(failure)
@@ -148,5 +167,4 @@ def _text(raw: bytes) -> str | None:
         text = raw[2 : raw[0] & ~1].decode("utf-16-le")
     except UnicodeDecodeError as failure:
         raise ValueError("it is not text") from failure
-    shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text.strip("\0"))
-    return shown.strip() or None
+    return shown(text)

@@ -63,6 +63,13 @@ def link_error(failure: Exception, phone: str, seconds: float = 0.0) -> UsbError
     return _ERRORS.get(number or 0, LinkBroken)(phone, _text(failure))
 
 
+def opening_error(failure: Exception, phone: str) -> UsbError:
+    """Return the error of the tree for what pyusb raised while ``phone`` was being opened."""
+    error = link_error(failure, phone)
+    # Which of the set-up's requests ran out of what time is of no use to anybody.
+    return LinkBroken(phone, in_words(failure)) if isinstance(error, LinkTimeout) else error
+
+
 def in_words(failure: Exception) -> str:
     """Say what pyusb raised, for the ``problem`` of a device in a list."""
     number = failure.errno if isinstance(failure, USBError) else None

@@ -15,8 +15,12 @@ from usbprov.usb.transfers import TIMED_OUT, Completion, Session, Transfer, usb_
 from usbprov.usb.urb_backend import UrbBackend
 from usbprov.usbip import TransferStatus
 
-_FIRST_ADDRESS = 2
-"""The root hub has address 1."""
+_ROOT_HUB_ADDRESS = 1
+_LAST_ADDRESS = 1 << 16
+"""Not 127: a bus of models may have more of them than a bus of devices."""
+
+_Life = tuple[UsbDevice, int]
+"""A model, and which of its times on the bus."""
 
 _GONE = Completion(TransferStatus.NO_DEVICE)
 
@@ -32,30 +36,44 @@ class ModelBackend(UrbBackend):
     def __init__(self, devices: Mapping[str, UsbDevice]) -> None:
         super().__init__()
         self._devices = devices
+        self._addresses: dict[str, tuple[_Life, int]] = {}
+        self._last = _ROOT_HUB_ADDRESS
         self._in_use: set[UsbDevice] = set()
         self._freed = threading.Condition()
 
     def enumerate_devices(self) -> Sequence[Attachment]:
         """Return the models that are plugged in."""
-        places = enumerate(list(self._devices.items()), _FIRST_ADDRESS)
-        berths = [
-            Berth(place, device, bus_number(place), address)
-            for address, (place, device) in places
+        return [
+            self._attachment(place, device)
+            for place, device in list(self._devices.items())
             if device.plugged
         ]
-        return [
-            Attachment(listed_snapshot(berth.describe()), partial(self._open, berth.device))
-            for berth in berths
-        ]
 
-    def _open(self, device: UsbDevice, patience: float) -> Session:
+    def _attachment(self, place: str, device: UsbDevice) -> Attachment:
+        life = (device, device.lives)
+        berth = Berth(place, device, bus_number(place), self._address(place, life))
+        return Attachment(listed_snapshot(berth.describe()), partial(self._open, place, life))
+
+    def _address(self, place: str, life: _Life) -> int:
+        """Return the address at a place: another one each time that something is plugged in."""
+        with self._freed:
+            known, address = self._addresses.get(place, (None, 0))
+            if known != life:
+                self._last = address = self._last % _LAST_ADDRESS + 1
+                self._addresses[place] = (life, address)
+            return address
+
+    def _open(self, place: str, life: _Life, patience: float) -> Session:
+        device = life[0]
         with self._freed:
             if not self._freed.wait_for(lambda: device not in self._in_use, patience):
                 raise usb_error(errno.EBUSY)
-            if not device.plugged:
-                raise usb_error(errno.ENODEV)
             self._in_use.add(device)
-        return ModelSession(device, partial(self._free, device))
+        session = ModelSession(device, partial(self._free, device))
+        if not device.plugged or (self._devices.get(place), device.lives) != life:
+            session.close()
+            raise usb_error(errno.ENODEV)
+        return session
 
     def _free(self, device: UsbDevice) -> None:
         with self._freed:

@@ -1,9 +1,9 @@
 """The part of pyusb that is used, with types: pyusb itself has none."""
 
-# ruff: noqa: N803, N815  (the names are pyusb's, and those of the USB specification)
+# ruff: noqa: N802, N803, N815  (the names are pyusb's, and those of the USB specification)
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 import usb.core
 import usb.util
@@ -15,11 +15,34 @@ Identification = object
 """What a backend calls a device by; opaque."""
 
 
+class Listed(Protocol):
+    """What a bus tells of a device without asking it: of its device descriptor, and its place."""
+
+    @property
+    def idVendor(self) -> int: ...  # noqa: D102
+    @property
+    def idProduct(self) -> int: ...  # noqa: D102
+    @property
+    def bcdDevice(self) -> int: ...  # noqa: D102
+    @property
+    def bDeviceClass(self) -> int: ...  # noqa: D102
+    @property
+    def bus(self) -> int | None: ...  # noqa: D102
+    @property
+    def address(self) -> int | None: ...  # noqa: D102
+    @property
+    def port_numbers(self) -> Sequence[int] | None: ...  # noqa: D102
+
+
 class Backend(Protocol):
     """A way to devices (``usb.backend.IBackend``), as far as it is called directly."""
 
     def enumerate_devices(self) -> Iterable[Identification]:
         """Return what is attached now; raises ``USBError``."""
+        ...
+
+    def get_device_descriptor(self, dev: Any, /) -> Listed:
+        """Return the device descriptor, which libusb knows without opening the device."""
         ...
 
 
@@ -59,6 +82,7 @@ class Device(Protocol):
     iSerialNumber: int
     bNumConfigurations: int
     bus: int | None
+    address: int | None
     port_numbers: Sequence[int] | None
 
     def __getitem__(self, index: int) -> Iterable[Interface]: ...

@@ -1,27 +1,27 @@
 """A bus that a pyusb backend reaches: libusb's, or one of ours."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 
-from usbprov.errors import BusUnavailable
+from usbprov.errors import BusUnavailable, NoSuchLink, PhoneGone
 from usbprov.usb.bulk import BulkLink
-from usbprov.usb.devices import DeviceFacts, InterfaceFacts
-from usbprov.usb.facts import read_facts
-from usbprov.usb.failures import FAILURES, in_words
+from usbprov.usb.description import GetDescriptor, getter
+from usbprov.usb.devices import AttachedDevice, DeviceFacts, InterfaceFacts, LinkKind, SerialPort
+from usbprov.usb.facts import read_facts, read_serial
+from usbprov.usb.failures import FAILURES, in_words, opening_error
+from usbprov.usb.link import Link
 from usbprov.usb.portpath import PortPath
-from usbprov.usb.pyusb import Backend, Identification, USBError, device_of, dispose
+from usbprov.usb.pyusb import Backend, Device, Identification, Listed, USBError, device_of, dispose
+from usbprov.usb.urb_backend import UrbBackend
 
 logger = logging.getLogger(__name__)
 
 _HUB_CLASS = 9
-_READERS = 16
-"""Devices read at the same time, so that a few that do not answer cost no more than one."""
-
-Hold = Callable[[Identification], AbstractContextManager[None]]
-"""Keeps a device open meanwhile; raises what pyusb raises when it cannot be opened."""
+_READERS = 128
+"""Devices read at the same time, as many as a bus can have: none waits for another's silence."""
 
 
 def _hold_nothing(_identification: Identification) -> AbstractContextManager[None]:
@@ -29,17 +29,78 @@ def _hold_nothing(_identification: Identification) -> AbstractContextManager[Non
 
 
 @dataclass(frozen=True)
+class Sighting:
+    """A device as the bus lists it: two of them are equal only while the device stays.
+
+    Attributes:
+        place: Where it is.
+        address: Its address on the bus.
+        vendor_id: idVendor.
+        product_id: idProduct.
+        release: bcdDevice.
+    """
+
+    place: PortPath
+    address: int
+    vendor_id: int
+    product_id: int
+    release: int
+
+    @classmethod
+    def of(cls, listed: Listed) -> "Sighting | None":
+        """Make one of what the bus tells; None of a hub, and of what has no port."""
+        place = PortPath.of(listed.bus, listed.port_numbers)
+        if place is None or listed.bDeviceClass == _HUB_CLASS:
+            return None
+        ids = (listed.idVendor, listed.idProduct, listed.bcdDevice)
+        return cls(place, listed.address or 0, *ids)
+
+
+@dataclass(frozen=True)
 class PyusbDevice:
     """An ``AttachedDevice`` on such a bus."""
 
     facts: DeviceFacts
+    sighting: Sighting = field(repr=False)
     _identification: Identification = field(repr=False)
     _backend: Backend = field(repr=False)
 
     def open_bulk(self, interface: InterfaceFacts) -> BulkLink:
-        """Claim a vendor interface with one bulk pair; see ``AttachedDevice``."""
+        """Claim a vendor interface with one bulk pair; see ``AttachedDevice``.
+
+        Raises:
+            PhoneGone: Another device is at the port now, though it has the same address.
+        """
         device = device_of(self._identification, self._backend)
+        self._require_same(device)
         return BulkLink.open(device, interface, self.facts.name)
+
+    def open_serial(self, port: SerialPort) -> Link:
+        """Refuse: this bus has no serial ports; see ``AttachedDevice``."""
+        raise NoSuchLink(self.facts.name, LinkKind.SERIAL)
+
+    @contextmanager
+    def asking(self) -> Iterator[GetDescriptor]:
+        """Open the device for GET_DESCRIPTOR only; see ``description.Askable``."""
+        device = device_of(self._identification, self._backend)
+        self._require_same(device)
+        try:
+            yield getter(device)
+        finally:
+            dispose(device)
+
+    def _require_same(self, device: Device) -> None:
+        """Ask for the serial number again: addresses are used again, and so are identifications."""
+        if self.facts.serial is None:
+            return
+        try:
+            same = read_serial(device) == self.facts.serial
+        except FAILURES as failure:
+            dispose(device)
+            raise opening_error(failure, self.facts.name) from failure
+        if not same:
+            dispose(device)
+            raise PhoneGone(self.facts.name)
 
 
 class PyusbBus:
@@ -48,52 +109,74 @@ class PyusbBus:
     Args:
         uri: The bus as given to ``--bus``.
         backend: The way to it.
-        hold: Of a backend to which opening a device is dear.
     """
 
-    def __init__(self, uri: str, backend: Backend, hold: Hold = _hold_nothing) -> None:
+    def __init__(self, uri: str, backend: Backend) -> None:
         self._uri = uri
         self._backend = backend
-        self._hold = hold
+        self._look: Callable[[Identification], Listed] = backend.get_device_descriptor
+        self._hold: Callable[[Identification], AbstractContextManager[None]] = _hold_nothing
+        if isinstance(backend, UrbBackend):
+            # It opens a device to give its descriptor, and opening one is dear.
+            self._look, self._hold = backend.look, backend.hold
 
     @property
     def uri(self) -> str:
         """The bus as given to ``--bus``."""
         return self._uri
 
-    def devices(self) -> Sequence[PyusbDevice]:
+    def devices(self, known: Sequence[AttachedDevice] = ()) -> Sequence[PyusbDevice]:
         """Search the bus, hubs left out, and return what is there by port path; see ``Bus``."""
+        before = {device.sighting: device for device in known if isinstance(device, PyusbDevice)}
+        found = list(self._sightings())
+        new = [entry for entry in found if entry[0] not in before]
+        there = [before[sighting] for sighting, _ in found if sighting in before]
+        if new:
+            with ThreadPoolExecutor(min(_READERS, len(new)), "usb-list") as pool:
+                there += [device for device in pool.map(self._read, new) if device is not None]
+        return tuple(sorted(there, key=lambda device: device.sighting.place))
+
+    def device_at(self, port_path: str) -> PyusbDevice | None:
+        """Look at one port only; see ``Bus``."""
+        there = (entry for entry in self._sightings() if str(entry[0].place) == port_path)
+        entry = next(there, None)
+        return None if entry is None else self._read(entry)
+
+    def _sightings(self) -> Iterator[tuple[Sighting, Identification]]:
         try:
             found = list(self._backend.enumerate_devices())
         except USBError as failure:
             raise BusUnavailable(self._uri, str(failure.strerror or failure)) from failure
-        if not found:
-            return ()
-        with ThreadPoolExecutor(min(_READERS, len(found)), "usb-list") as pool:
-            read = [entry for entry in pool.map(self._read, found) if entry is not None]
-        return tuple(device for _, device in sorted(read, key=lambda entry: entry[0]))
+        for identification in found:
+            try:
+                sighting = Sighting.of(self._look(identification))
+            except FAILURES as failure:
+                logger.debug("%s: a device cannot be listed: %s", self._uri, failure)
+                continue
+            if sighting is not None:
+                yield sighting, identification
 
-    def _read(self, identification: Identification) -> tuple[PortPath, PyusbDevice] | None:
+    def _read(self, entry: tuple[Sighting, Identification]) -> PyusbDevice | None:
+        sighting, identification = entry
         try:
             with self._hold(identification):
-                return self._facts(identification, None)
+                return self._device(sighting, identification, None)
         except FAILURES as failure:
             problem = in_words(failure)
         try:
-            return self._facts(identification, problem)
+            return self._device(sighting, identification, problem)
         except FAILURES as failure:
             logger.debug("%s: a device cannot be listed: %s", self._uri, failure)
             return None
 
-    def _facts(
-        self, identification: Identification, problem: str | None
-    ) -> tuple[PortPath, PyusbDevice] | None:
+    def _device(
+        self, sighting: Sighting, identification: Identification, problem: str | None
+    ) -> PyusbDevice | None:
         device = device_of(identification, self._backend)
-        place = PortPath.of(device.bus, device.port_numbers)
-        if place is None or device.bDeviceClass == _HUB_CLASS:
+        if device.bDeviceClass == _HUB_CLASS:
             return None
         try:
-            facts = read_facts(device, self._uri, place, problem)
+            facts = read_facts(device, self._uri, sighting.place, problem)
         finally:
             dispose(device)
-        return place, PyusbDevice(facts, identification, self._backend)
+        return PyusbDevice(facts, sighting, identification, self._backend)

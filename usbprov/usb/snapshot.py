@@ -1,11 +1,13 @@
 """All descriptors of a device, read in one go while it is open."""
 
 import errno
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from usbprov.usb.descriptors import (
     MAX_CONFIGURATIONS,
+    MAX_LENGTH,
     ConfigurationDescriptor,
     DescriptorType,
     DeviceDescriptor,
@@ -22,6 +24,9 @@ from usbprov.usbip import ExportedDevice, InterfaceTriple, Speed
 
 _TIMEOUT = 1.0
 """Seconds that a device may take to give a descriptor."""
+
+_BUDGET = 3.0
+"""Seconds for all configurations: a slow device must not hold up the list of the others."""
 
 _GET_DESCRIPTOR = 6
 
@@ -70,6 +75,8 @@ class Snapshot:
             IndexError: There is none.
             USBError: It could not be read.
         """
+        if index >= len(self.configurations):
+            raise IndexError(f"it has no configuration of index {index}")
         found = self.configurations[index]
         if isinstance(found, Unreadable):
             raise usb_error(found.errno, found.reason)
@@ -176,7 +183,11 @@ def _listed_interface(number: int, triple: InterfaceTriple) -> InterfaceDescript
 
 
 def _configurations(session: Session, count: int) -> Iterator[ConfigurationDescriptor | Unreadable]:
+    deadline = time.monotonic() + _BUDGET
     for index in range(min(count, MAX_CONFIGURATIONS)):
+        if time.monotonic() > deadline:
+            yield Unreadable(errno.ETIMEDOUT, "it answers too slowly")
+            return
         configuration = _configuration(session, index)
         yield configuration
         if isinstance(configuration, Unreadable) and configuration.errno in _HOPELESS:
@@ -186,7 +197,8 @@ def _configurations(session: Session, count: int) -> Iterator[ConfigurationDescr
 def _configuration(session: Session, index: int) -> ConfigurationDescriptor | Unreadable:
     try:
         head = _read(session, DescriptorType.CONFIGURATION, index, 9)
-        raw = _read(session, DescriptorType.CONFIGURATION, index, max(total_length(head), 9))
+        length = min(max(total_length(head), 9), MAX_LENGTH + 1)
+        raw = _read(session, DescriptorType.CONFIGURATION, index, length)
         return parse_configuration(raw)
     except USBError as failure:
         return Unreadable(failure.errno or errno.EIO, str(failure.strerror))

@@ -65,14 +65,17 @@ class UrbBackend(usb.backend.IBackend):
         Raises:
             USBError: It cannot be opened, or its device descriptor cannot be read.
         """
-        if not isinstance(identification, Attachment):
-            raise TypeError(f"{identification!r} is not of this backend")
-        identification.acquire(LISTING_PATIENCE)
+        attachment = _attachment(identification)
+        attachment.acquire(LISTING_PATIENCE)
         try:
-            identification.require()
+            attachment.require()
             yield
         finally:
-            identification.release()
+            attachment.release()
+
+    def look(self, identification: Identification) -> DeviceDescriptor:
+        """Return what the bus lists of the device, without opening it."""
+        return _attachment(identification).listed.device
 
     def _snapshot(self, attachment: Attachment) -> Snapshot:
         if not attachment.asked:
@@ -256,6 +259,12 @@ class UrbBackend(usb.backend.IBackend):
         exponent = max(found.bInterval if found else 1, 1)
         fast = (handle.attachment.snapshot.device.speed or _HIGH_SPEED) >= _HIGH_SPEED
         return 1 << min(exponent - 1, 15) if fast else exponent
+
+
+def _attachment(identification: Identification) -> Attachment:
+    if not isinstance(identification, Attachment):
+        raise TypeError(f"{identification!r} is not of this backend")
+    return identification
 
 
 def _taken(completion: Completion, part: memoryview, asked: Transfer) -> int:

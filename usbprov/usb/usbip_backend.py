@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from usbprov.usb.attachment import Attachment
+from usbprov.usb.portpath import PortPath
 from usbprov.usb.pyusb_bus import PyusbBus
 from usbprov.usb.snapshot import listed_snapshot
 from usbprov.usb.transfers import Session, usb_error
@@ -19,7 +20,7 @@ from usbprov.usbip import ExportedDevice
 def open_usbip_bus(uri: str, host: str, port: int | None = None) -> PyusbBus:
     """Return the bus of what the exporter at ``host`` offers; it is not asked yet."""
     backend = UsbIpBackend(Address(host, port or DEFAULT_PORT))
-    return PyusbBus(uri, backend, backend.hold)
+    return PyusbBus(uri, backend)
 
 
 class UsbIpBackend(UrbBackend):
@@ -30,16 +31,18 @@ class UsbIpBackend(UrbBackend):
         self._address = address
 
     def enumerate_devices(self) -> Sequence[Attachment]:
-        """Ask the exporter for its list.
+        """Ask the exporter for its list; of two devices at one port the first counts.
 
         Raises:
             USBError: It is not reached, or is no exporter.
         """
-        exported = list_devices(self._address)
-        return [
-            Attachment(listed_snapshot(device), partial(self._import, device))
-            for device in exported
-        ]
+        found: dict[PortPath, Attachment] = {}
+        for device in list_devices(self._address):
+            listed = listed_snapshot(device)
+            place = PortPath.of(listed.device.bus, listed.device.port_numbers)
+            if place is not None:  # else the busid is anything but a port
+                found.setdefault(place, Attachment(listed, partial(self._import, device)))
+        return tuple(found.values())
 
     def _import(self, listed: ExportedDevice, patience: float) -> Session:
         session = import_device(self._address, listed.busid, patience)

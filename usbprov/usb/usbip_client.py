@@ -146,6 +146,8 @@ class _Connection:
 
     def _reply(self) -> object:
         while (reply := self.decoder.pop()) is None:
+            if time.monotonic() > self._deadline:  # it goes on and on, a few bytes at a time
+                raise TimeoutError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
             self.sock.settimeout(_left(self._deadline))
             data = self.sock.recv(_CHUNK)
             if not data:

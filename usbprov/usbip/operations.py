@@ -25,8 +25,11 @@ OPERATION = struct.Struct(">HHI")
 REQ_IMPORT, REP_IMPORT = 0x8003, 0x0003
 REQ_DEVLIST, REP_DEVLIST = 0x8005, 0x0005
 
-MAX_DEVICES = 4096
+MAX_DEVICES = 1024
 """Devices that a list may name; beyond it the length is taken for nonsense."""
+
+MAX_INTERFACES = 64
+"""Interfaces of a device that are kept of a list; Linux knows no more than 32."""
 
 _DEVICE = struct.Struct(f">{PATH_SIZE}s{BUSID_SIZE}sIIIHHHBBBBBB")
 _COUNT = struct.Struct(">I")
@@ -64,7 +67,8 @@ class ExportedDevice:
         configuration: bConfigurationValue of the active configuration, 0 for none.
         configurations: bNumConfigurations.
         interface_count: bNumInterfaces of the active configuration.
-        interfaces: Only in a device list: one entry for each of ``interface_count``.
+        interfaces: Only in a device list: one entry for each of ``interface_count``, as far as
+            ``MAX_INTERFACES``.
     """
 
     path: str
@@ -85,8 +89,8 @@ class ExportedDevice:
 
     @property
     def devid(self) -> int:
-        """The number by which transfers name the device once it is imported."""
-        return self.busnum << 16 | self.devnum
+        """The number by which transfers name the device once it is imported (32 bits)."""
+        return (self.busnum << 16 | self.devnum) & 0xFFFFFFFF
 
     def encode(self) -> bytes:
         """Return the 312 bytes of the record, without interfaces."""
@@ -176,7 +180,8 @@ def _parse_list_reply(status: int) -> Generator[int, bytes, DeviceListReply]:
     for _ in range(count):
         device = _device_of((yield _DEVICE.size))
         raw = (yield device.interface_count * _TRIPLE.size) if device.interface_count else b""
-        triples = tuple(InterfaceTriple(*fields) for fields in _TRIPLE.iter_unpack(raw))
+        kept = raw[: MAX_INTERFACES * _TRIPLE.size]
+        triples = tuple(InterfaceTriple(*fields) for fields in _TRIPLE.iter_unpack(kept))
         devices.append(replace(device, interfaces=triples))
     return DeviceListReply(tuple(devices), status)
 

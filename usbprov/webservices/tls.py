@@ -142,7 +142,11 @@ def _load_bundle(context: ssl.SSLContext, ca_file: Path) -> None:
 def _load_system_store(context: ssl.SSLContext) -> None:
     if sys.platform in {"win32", "darwin"}:
         context.load_default_certs()
-        return
+    else:
+        _load_files_of_openssl(context)
+
+
+def _load_files_of_openssl(context: ssl.SSLContext) -> None:
     paths = ssl.get_default_verify_paths()
     cafile = paths.openssl_cafile if Path(paths.openssl_cafile).is_file() else None
     capath = paths.openssl_capath if Path(paths.openssl_capath).is_dir() else None

@@ -6,7 +6,7 @@ bytes; whatever is not part of a frame is log text.
 
 import binascii
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from usbprov_drivers.smp.wire import MAX_MESSAGE, MalformedMessage, Message, decode_message
 
@@ -53,14 +53,13 @@ class ConsoleDecoder:
         self._line = b""
         self._frame: bytearray | None = None
 
-    def feed(self, data: bytes) -> Iterator[Message]:
-        """Add bytes as they come and yield every message that is whole and undamaged."""
-        *lines, rest = (self._line + data).split(b"\n")
-        for line in lines:
-            yield from self._take_line(line)
-        self._line = rest
-        if len(rest) > _LONGEST_LINE:
+    def feed(self, data: bytes) -> Sequence[Message]:
+        """Add bytes as they come and return every message that is whole and undamaged."""
+        *lines, self._line = (self._line + data).split(b"\n")
+        found = [message for line in lines for message in self._take_line(line)]
+        if len(self._line) > _LONGEST_LINE:
             self._shorten()
+        return found
 
     def reset(self) -> None:
         """Forget an incomplete line and an incomplete frame."""

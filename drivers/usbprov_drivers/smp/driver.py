@@ -2,28 +2,30 @@
 
 import hashlib
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace as changed
 from datetime import UTC, datetime
 
-from usbprov.errors import LinkBroken, NoDriver, ProtocolViolation
+from usbprov.errors import ProtocolViolation
 from usbprov.phone.contract import (
     Capability,
     Credential,
     KeyState,
     ObjectKind,
     Phone,
+    PhoneIdentity,
     PhoneInfo,
     PhoneSettings,
     Progress,
 )
 from usbprov.pki.limits import ChainLimits, SignatureKind
-from usbprov.usb.devices import AttachedDevice, DeviceFacts
+from usbprov.usb.devices import AttachedDevice, DeviceFacts, LinkKind
 from usbprov_drivers.smp import identity
 from usbprov_drivers.smp import messages as m
 from usbprov_drivers.smp.keygen import KeyMaker
 from usbprov_drivers.smp.listing import holds, read_items, roots, slot_states
+from usbprov_drivers.smp.opening import open_session
 from usbprov_drivers.smp.refusals import Attempt, error_of
 from usbprov_drivers.smp.session import Refusal, Session
 from usbprov_drivers.smp.transfer import Parcel, fetch, send_parcel
@@ -48,6 +50,8 @@ _SIGNATURES = {
 }
 _KINDS = {ObjectKind.CERTIFICATE: m.Kind.CERT, ObjectKind.CHAIN: m.Kind.CHAIN}
 _SIGN_IN_SLOT = 0
+_LONGEST = 20 * 60.0
+"""Seconds for one thing done; more than a key takes (PROTOCOL.md 4.1)."""
 
 
 class SmpPhone:
@@ -62,6 +66,12 @@ class SmpPhone:
     def facts(self) -> DeviceFacts:
         """Where it is attached, and its USB descriptors."""
         return self._facts
+
+    def identity(self) -> PhoneIdentity:
+        """Ask INFO."""
+        with self._doing("telling what it is"):
+            said = self._identity()
+        return PhoneIdentity(said.serial, said.mac.hex(":"))
 
     def info(self) -> PhoneInfo:
         """Ask INFO, LIST, CLOCK and the settings of slot 0, with which a phone signs in."""
@@ -241,9 +251,10 @@ class SmpPhone:
 
     @contextmanager
     def _doing(self, what: str, slot: int = 0, *, commits: bool = False) -> Iterator[None]:
-        """Turn a refusal into the error that says what it means for ``what``."""
+        """Turn a refusal into the error that says what it means for ``what``; bound its time."""
         try:
-            yield
+            with self._session.within(_LONGEST):
+                yield
         except Refusal as refusal:
             attempt = Attempt(self._name, what, slot, commits=commits)
             if refusal.rc == m.Rc.OCCUPIED:
@@ -251,8 +262,13 @@ class SmpPhone:
             raise error_of(attempt, refusal) from None
 
     def _holds(self, slot: int) -> str:
-        states = slot_states(self._name, read_items(self._session), slot + 1)
-        return holds(list(states)[slot])
+        """Say what a slot holds, or as much as is known when the phone does not tell."""
+        try:
+            with self._session.within(_LONGEST):
+                items = read_items(self._session)
+        except Refusal:
+            return Attempt.holds
+        return holds(list(slot_states(self._name, items, slot + 1))[slot])
 
 
 def _limits(said: m.InfoResponse) -> ChainLimits | None:
@@ -274,35 +290,12 @@ class SmpDriver:
     family = "smp"
     summary = "phones that speak SMP (MCUmgr) with the usbprov command group"
 
-    @property
-    def matches(self) -> Sequence[Mapping[str, str]]:
-        """One rule: class, subclass, protocol and string of an interface."""
-        numbers = (
-            identity.INTERFACE_CLASS,
-            identity.INTERFACE_SUBCLASS,
-            identity.INTERFACE_PROTOCOL,
-        )
-        return (
-            {
-                "interface": "/".join(f"{number:02x}" for number in numbers),
-                "string": identity.INTERFACE_NAME,
-            },
-        )
+    matches = identity.MATCHES
+    detects_only = False
 
-    def recognises(self, facts: DeviceFacts) -> bool:
-        """Say whether the device has the family's interface; its VID and PID do not matter."""
-        return identity.smp_interface(facts) is not None
-
-    def open(self, device: AttachedDevice) -> Phone:
-        """Claim the interface, resynchronise, and ask for the phone's buffer size."""
-        interface = identity.smp_interface(device.facts)
-        if interface is None:
-            raise NoDriver(device.facts.name)
-        if interface.name is None:  # it may be anybody's: nothing is sent to it
-            raise LinkBroken(
-                device.facts.name, device.facts.problem or "it has no interface string"
-            )
-        session = Session(device.open_bulk(interface))
+    def open(self, device: AttachedDevice, link: LinkKind | None = None) -> Phone:
+        """Open the cable, resynchronise, and agree on sizes and framing; see ``Driver``."""
+        session = open_session(device, link)
         try:
             session.start()
         except BaseException:

@@ -1,16 +1,19 @@
 """Emulated phones of the ``smp`` family: USB devices with the real firmware model inside."""
 
-from collections.abc import Mapping
+import threading
+import time
+from collections.abc import Callable, Mapping
 
 from usbprov.emulation.cdc import CdcAcmInterface
 from usbprov.emulation.contract import PhoneSpec
 from usbprov.emulation.descriptors import DeviceIdentity
 from usbprov.emulation.device import UsbDevice
+from usbprov.emulation.interface import EmulatedInterface
 from usbprov.emulation.vendor import VendorBulkInterface
 from usbprov_drivers.smp import identity
 from usbprov_drivers.smp.factory import factory_state, fit
 from usbprov_drivers.smp.firmware import Firmware
-from usbprov_drivers.smp.model import Model
+from usbprov_drivers.smp.model import Cable, Model
 from usbprov_drivers.smp.personality import OPTIONS, make_up
 from usbprov_drivers.smp.ports import ConsolePort, RawPort
 from usbprov_drivers.smp.store import Store
@@ -20,6 +23,12 @@ _MAC_PREFIX = bytes.fromhex("02005e")
 
 _RELEASE = 0x0100
 """bcdDevice: 1.00, the firmware's version."""
+
+_LAST_WORDS = 0.3
+"""Seconds between the response to a reset and the restart, in which the host reads it."""
+
+_AWAY = 1.0
+"""Seconds that a phone that restarts is off the bus."""
 
 
 class SmpEmulator:
@@ -48,14 +57,52 @@ class SmpEmulator:
             serial=model.serial,
             release=_RELEASE,
         )
-        bulk = VendorBulkInterface(
-            RawPort(firmware),
-            name=identity.INTERFACE_NAME,
-            subclass=identity.INTERFACE_SUBCLASS,
-            protocol=identity.INTERFACE_PROTOCOL,
-        )
-        console = CdcAcmInterface(ConsolePort(firmware), name=f"{model.name} console")
-        return UsbDevice(who, (bulk, console))
+        interfaces = [make(firmware) for cable, make in _CABLES.items() if cable in model.cables]
+        device = UsbDevice(who, interfaces)
+        firmware.reboot = _Reboot(firmware, device).begin
+        return device
+
+
+def _bulk(firmware: Firmware) -> EmulatedInterface:
+    return VendorBulkInterface(
+        RawPort(firmware),
+        name=identity.INTERFACE_NAME,
+        subclass=identity.INTERFACE_SUBCLASS,
+        protocol=identity.INTERFACE_PROTOCOL,
+    )
+
+
+def _serial(firmware: Firmware) -> EmulatedInterface:
+    return CdcAcmInterface(ConsolePort(firmware), name=identity.INTERFACE_NAME)
+
+
+_CABLES: Mapping[Cable, Callable[[Firmware], EmulatedInterface]] = {
+    Cable.BULK: _bulk,
+    Cable.SERIAL: _serial,
+}
+"""The phone's interfaces, in the order of its descriptors."""
+
+
+class _Reboot:
+    """A restart as USB sees it: the phone leaves the bus, and comes back after a while."""
+
+    def __init__(self, firmware: Firmware, device: UsbDevice) -> None:
+        self._firmware = firmware
+        self._device = device
+
+    def begin(self) -> None:
+        """Restart soon: the response to what asked for it is still on its way."""
+        name = f"{self._firmware.model.serial}-reboot"
+        threading.Thread(target=self._run, name=name, daemon=True).start()
+
+    def _run(self) -> None:
+        time.sleep(_LAST_WORDS)
+        was_plugged = self._device.plugged
+        self._device.unplug()
+        self._firmware.restart()
+        time.sleep(_AWAY)
+        if was_plugged:
+            self._device.plug()
 
 
 def boot(spec: PhoneSpec) -> Firmware:

@@ -64,6 +64,8 @@ class Firmware:
         self._jobs = Jobs(model.keygen_seconds)
         self._lock = threading.RLock()
         self._restart_due = False
+        self.reboot: Callable[[], None] = self.restart
+        """What is done when a restart was asked for and the response is on its way."""
         self._table = self._commands()
 
     def handle(self, request: Message) -> Message:
@@ -71,7 +73,7 @@ class Firmware:
         with self._lock:
             answer = self._answer(request)
             payload = encode_map(answer)
-            if HEADER_SIZE + len(payload) > self.model.buffer:
+            if HEADER_SIZE + len(payload) > self.model.room:
                 payload = encode_map({"rc": m.MgmtRc.MESSAGE_SIZE.value})
             return request.response(payload)
 
@@ -79,7 +81,8 @@ class Firmware:
         """The response is on its way: now restart, if that was asked for."""
         with self._lock:
             if self._restart_due:
-                self.restart()
+                self._restart_due = False
+                self.reboot()
 
     def restart(self) -> None:
         """Begin again with what is durable; jobs, lamp and unfinished pieces are lost."""
@@ -180,6 +183,7 @@ class Firmware:
             max=model.max_object,
             sigs=model.sigs,
             rsa_max=model.rsa_max,
+            framings=m.Framings.COBS if model.cobs else None,
         )
 
     def _clock_read(self, _: m.Nothing) -> m.Time:
@@ -247,10 +251,14 @@ class Firmware:
     def _commit(self, request: m.CommitRequest) -> m.CommitResponse:
         self._check_kind(request.kind)
         self._refuse_while_making(request.slot)
-        return self._slots.commit(request, datetime.fromtimestamp(self._now(), UTC))
+        before = self._store.state
+        answer = self._slots.commit(request, datetime.fromtimestamp(self._now(), UTC))
+        is_news = request.kind is m.Kind.CERT and self._store.state is not before
+        self._restart_due |= self.model.restarts and is_news
+        return answer
 
     def _list(self, request: m.ListRequest) -> m.ListResponse:
-        return inventory.page(self._store.state, request.start, self.model.buffer)
+        return inventory.page(self._store.state, request.start, self.model.room)
 
     def _get(self, request: m.GetRequest) -> m.PieceResponse:
         if request.kind is m.Kind.ROOT:
@@ -280,7 +288,7 @@ class Firmware:
         self._refuse_while_making(request.slot)
         values = (request.sip_uri, request.registrar, request.web_services_url)
         for answer in (m.SettingResponse(value) for value in values):
-            if HEADER_SIZE + len(encode_map(dump_record(answer))) > self.model.buffer:
+            if HEADER_SIZE + len(encode_map(dump_record(answer))) > self.model.room:
                 raise Refused(m.Rc.TOO_LARGE)
         self._slots.configure(request)
         return m.Nothing()
@@ -301,7 +309,7 @@ class Firmware:
             raise Refused(m.Rc.BUSY)
 
     def _piece(self, whole: bytes, off: int) -> m.PieceResponse:
-        return inventory.piece(whole, off, self.model.buffer)
+        return inventory.piece(whole, off, self.model.room)
 
 
 def _row(

@@ -90,6 +90,12 @@ class Sigs(IntFlag):
     ECDSA = 8
 
 
+class Framings(IntFlag):
+    """INFO's ``framings``: what it takes on a serial line besides console framing (6.3, 6.4)."""
+
+    COBS = 1
+
+
 class Kind(Enum):
     """What PUT, COMMIT and GET carry."""
 
@@ -188,6 +194,7 @@ class InfoResponse:
     """Who the phone is and what it can do; ``max`` in bytes, ``bits`` are RSA modulus lengths.
 
     ``sigs`` and ``rsa_max`` are the limits of what it verifies; without them it says nothing.
+    ``framings`` is what it takes on a serial line besides console framing.
     """
 
     rev: int = field(metadata=rule(Int(255, 1)))
@@ -202,6 +209,7 @@ class InfoResponse:
     max: int = field(metadata=rule(Int(MAX_OBJECT, 4096)))
     sigs: int | None = field(default=None, metadata=_U32)
     rsa_max: int | None = field(default=None, metadata=rule(Int(65536, 1024)))
+    framings: int | None = field(default=None, metadata=_U32)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from usbprov.errors import LabUnusable
 from usbprov_drivers.smp.messages import Caps, Sigs
-from usbprov_drivers.smp.model import Model
+from usbprov_drivers.smp.model import Cable, Model
 from usbprov_drivers.smp.state import MAX_SLOTS
 from usbprov_drivers.smp.wire import MIN_BUFFER
 
@@ -62,6 +62,16 @@ def _swap_keygen(model: Model, _: str) -> Model:
     return replace(model, caps=model.caps & ~Caps.GENERATE_KEY | Caps.IMPORT_KEY)
 
 
+def _without(cable: Cable) -> Callable[[Model, str], Model]:
+    def change(model: Model, _: str) -> Model:
+        cables = model.cables - {cable}
+        if not cables:
+            raise ValueError
+        return replace(model, cables=cables)
+
+    return change
+
+
 OPTIONS: Mapping[str, Option] = {
     "no-keygen": Option("cannot make keys itself, takes host-made ones", _model(_swap_keygen)),
     "import-key": Option(
@@ -103,6 +113,20 @@ OPTIONS: Mapping[str, Option] = {
     "small-buffers": Option(
         f"takes SMP messages of {MIN_BUFFER} bytes only",
         _model(lambda model, _: replace(model, buffer=MIN_BUFFER)),
+    ),
+    "bulk-only": Option("has no serial port", _model(_without(Cable.SERIAL))),
+    "serial-only": Option("has no vendor interface", _model(_without(Cable.BULK))),
+    "no-cobs": Option(
+        "takes console framing only on its serial port",
+        _model(lambda model, _: replace(model, cobs=False)),
+    ),
+    "chatty": Option(
+        "writes log text on its serial port, also in the middle of its answers",
+        _model(lambda model, _: replace(model, chatty=True)),
+    ),
+    "restarts": Option(
+        "leaves the bus and comes back whenever a new certificate is in force",
+        _model(lambda model, _: replace(model, restarts=True)),
     ),
     "slots": Option(
         f"has this many credential slots (1 to {MAX_SLOTS})",

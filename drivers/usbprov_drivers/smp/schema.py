@@ -6,9 +6,10 @@ else that does not fit is refused (PROTOCOL.md 1.2). No I/O.
 """
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, fields
 from enum import Enum
+from functools import cache
 from types import MappingProxyType
 from typing import Any, ClassVar, Protocol, TypeVar, cast
 
@@ -51,33 +52,35 @@ def load_record(cls: type[R], value: Mapping[str, object]) -> R:
     Raises:
         FieldInvalid: A field is missing or breaks its rule.
     """
-    return cls(**{f.name: _load_field(f, value) for f in fields(cls)})
+    loaded = {name: _load_field(name, value, how, blank) for name, how, blank in _rules(cls)}
+    return cls(**loaded)
 
 
 def dump_record(record: Record) -> dict[str, object]:
     """Turn a record into a map for CBOR, leaving out what is None."""
     dumped: dict[str, object] = {}
-    for f in fields(record):
-        value = getattr(record, f.name)
+    for name, how, _ in _rules(type(record)):
+        value = getattr(record, name)
         if value is not None:
-            dumped[f.name] = _rule_of(f).dump(value)
+            dumped[name] = how.dump(value)
     return dumped
 
 
-def _load_field(f: Field[Any], value: Mapping[str, object]) -> object:
-    if f.name in value:
+def _load_field(name: str, value: Mapping[str, object], how: Rule, default: object) -> object:
+    if name in value:
         try:
-            return _rule_of(f).load(value[f.name])
+            return how.load(value[name])
         except FieldInvalid as error:
-            raise FieldInvalid(f"{f.name}: {error}") from None
-    if f.default is not MISSING:
-        return f.default
-    raise FieldInvalid(f"{f.name} is missing")
+            raise FieldInvalid(f"{name}: {error}") from None
+    if default is not MISSING:
+        return default
+    raise FieldInvalid(f"{name} is missing")
 
 
-def _rule_of(f: Field[Any]) -> Rule:
-    found: Rule = f.metadata[_RULE]
-    return found
+@cache
+def _rules(cls: type[Record]) -> Sequence[tuple[str, Rule, object]]:
+    """Return name, rule and default of each field; ``MISSING`` where there is no default."""
+    return tuple((f.name, f.metadata[_RULE], f.default) for f in fields(cls))
 
 
 class _Plain:

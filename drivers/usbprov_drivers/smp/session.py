@@ -1,26 +1,40 @@
 """The host's half of a conversation: one request, one response, over any byte link.
 
 What PROTOCOL.md 1 and 2.5 ask of a host: sequence numbers checked, late, repeated and foreign
-messages dropped, sizes negotiated, a time limit for every command, and after silence one
-resynchronisation and one repetition, if the command may be repeated.
+messages dropped, sizes and framing negotiated, a time limit for every command, and after silence
+one resynchronisation and one repetition, if the command may be repeated.
 """
 
 import logging
+import math
 import os
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from time import monotonic
-from typing import TypeVar
+from typing import Any, Generic, TypeVar
 
 from usbprov.errors import LinkBroken, LinkTimeout, ProtocolViolation, Unsupported, UsbError
 from usbprov.usb.link import Link
 from usbprov_drivers.smp.cbor import decode_map, encode_map
-from usbprov_drivers.smp.messages import GROUP, PARAMETERS, Command, MgmtRc, Nothing, Rc
+from usbprov_drivers.smp.framing import WAKE, Framing, RawFraming
+from usbprov_drivers.smp.messages import (
+    ECHO,
+    GROUP,
+    INFO,
+    PARAMETERS,
+    Command,
+    EchoRequest,
+    Framings,
+    MgmtRc,
+    Nothing,
+    Rc,
+)
 from usbprov_drivers.smp.schema import FieldInvalid, Record, dump_record, load_record
 from usbprov_drivers.smp.wire import (
     HEADER_SIZE,
     MAX_MESSAGE,
     MIN_BUFFER,
-    Decoder,
     MalformedMessage,
     Message,
 )
@@ -29,6 +43,9 @@ logger = logging.getLogger(__name__)
 
 Q = TypeVar("Q", bound=Record)
 A = TypeVar("A", bound=Record)
+
+_ECHOES = 3
+"""How often the host asks for its echo on a serial line before it gives the phone up."""
 
 _WORDS = {MgmtRc.NOT_SUPPORTED: Rc.UNSUPPORTED, MgmtRc.BUSY: Rc.BUSY, MgmtRc.INVALID: Rc.INVALID}
 
@@ -48,20 +65,51 @@ class Refusal(Exception):
     reason: str
 
 
+@dataclass(frozen=True)
+class Prepared(Generic[A]):
+    """A request ready to go.
+
+    Attributes:
+        command: The command.
+        message: With the number that the next request has.
+        frame: The message as it goes over the link.
+    """
+
+    command: Command[Any, A]
+    message: Message
+    frame: bytes = field(repr=False)
+
+
 class Session:
     """Requests and responses with one phone; used by one thread at a time."""
 
-    def __init__(self, link: Link, *, patience: float = 1.0) -> None:
-        """Talk over ``link``; every command's time limit is multiplied by ``patience``."""
+    def __init__(
+        self,
+        link: Link,
+        framing: Framing | None = None,
+        *,
+        patience: float = 1.0,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        """Talk over a link.
+
+        Args:
+            link: The way to the phone.
+            framing: How messages lie on it; raw if it is not said.
+            patience: By what every command's time limit is multiplied.
+            clock: Seconds, from anywhere on.
+        """
         self.link = link
-        self.buffer = MIN_BUFFER
+        self._framing = framing or RawFraming()
+        self.buffer = MIN_BUFFER - self._framing.overhead
         """The largest message that the phone takes, in bytes, header included."""
         self._patience = patience
-        self._decoder = Decoder(MAX_MESSAGE)
+        self._clock = clock
         self._sequence = os.urandom(1)[0]
+        self._end = math.inf
 
     def start(self) -> None:
-        """Empty the link of what an earlier host left, and ask for the phone's buffer size.
+        """Empty the link of what an earlier host left, and agree on sizes and framing.
 
         Raises:
             UsbError: The phone does not answer.
@@ -74,7 +122,9 @@ class Session:
             raise Unsupported(self.link.name, f"SMP parameters ({refusal.reason})") from None
         if size < MIN_BUFFER:
             raise ProtocolViolation(self.link.name, f"its buffer has only {size} bytes")
-        self.buffer = min(size, MAX_MESSAGE)
+        self.buffer = min(size, MAX_MESSAGE) - self._framing.overhead
+        if self._framing.shared:
+            self._choose_framing()
 
     def call(self, command: Command[Q, A], request: Q) -> A:
         """Send a request and return the response's record.
@@ -85,18 +135,45 @@ class Session:
             LinkTimeout: No response came in time.
             ProtocolViolation: The response cannot be read.
         """
+        return self.send(self.prepare(command, request))
+
+    def prepare(self, command: Command[Q, A], request: Q) -> "Prepared[A]":
+        """Encode a request, which is to be the next one sent.
+
+        Raises:
+            Unsupported: The request does not fit into the phone's buffer.
+        """
         payload = encode_map(dump_record(request))
         size = HEADER_SIZE + len(payload)
         if size > self.buffer:
             raise Unsupported(self.link.name, f"a {command.name} of {size} bytes")
+        return self._numbered(command, payload)
+
+    def send(self, prepared: "Prepared[A]", meanwhile: Callable[[], None] | None = None) -> A:
+        """Send a request and return the response's record; as ``call``.
+
+        Args:
+            prepared: The request.
+            meanwhile: Called while the phone works on it.
+        """
+        command = prepared.command
         try:
-            return self._exchange(command, payload)
+            return self._exchange(prepared, meanwhile)
         except (LinkTimeout, LinkBroken) as error:
             logger.debug("%s: %s unanswered: %s", self.link.name, command.name, error)
             self._recover(error)
             if not command.again:
                 raise
-        return self._exchange(command, payload)
+        return self._exchange(prepared)
+
+    @contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """Bound all calls of the block together: a phone may answer each one just in time."""
+        before, self._end = self._end, min(self._end, self._clock() + seconds)
+        try:
+            yield
+        finally:
+            self._end = before
 
     def size_of(self, request: Record) -> int:
         """Return the size in bytes of the message that would carry ``request``."""
@@ -106,16 +183,27 @@ class Session:
         """Give the phone back; may be called twice."""
         self.link.close()
 
-    def _exchange(self, command: Command[Q, A], payload: bytes) -> A:
+    def _numbered(self, command: Command[Q, A], payload: bytes) -> "Prepared[A]":
+        number = (self._sequence + 1) % 256
+        message = Message(command.op, command.group, command.number, number, payload)
+        return Prepared(command, message, self._framing.encode(message.encode()))
+
+    def _exchange(self, prepared: "Prepared[A]", meanwhile: Callable[[], None] | None = None) -> A:
         self._drop_early()
-        self._sequence = (self._sequence + 1) % 256
-        request = Message(command.op, command.group, command.number, self._sequence, payload)
-        limit = command.limit * self._patience
-        deadline = monotonic() + limit
+        command, payload = prepared.command, prepared.message.payload
+        if prepared.message.sequence != (self._sequence + 1) % 256:
+            prepared = self._numbered(command, payload)  # others went in between
+        self._sequence = prepared.message.sequence
+        limit = min(command.limit * self._patience, self._end - self._clock())
+        if limit <= 0:
+            raise LinkTimeout(self.link.name, command.name, 0)
+        deadline = self._clock() + limit
         logger.debug("%s: %s, %d bytes", self.link.name, command.name, len(payload))
         try:
-            self.link.write(request.encode(), limit)
-            response = self._response(request, deadline)
+            self.link.write(prepared.frame, limit)
+            if meanwhile is not None:
+                meanwhile()
+            response = self._response(prepared.message, deadline)
         except LinkTimeout:
             raise LinkTimeout(self.link.name, command.name, limit) from None
         return self._read(command, response)
@@ -123,7 +211,7 @@ class Session:
     def _drop_early(self) -> None:
         """Drop what came before the request is sent: it cannot be the response."""
         try:
-            for _ in self._decoder.feed(b""):
+            for _ in self._framing.feed(b""):
                 logger.debug("%s: dropped an early message", self.link.name)
         except MalformedMessage as error:
             raise ProtocolViolation(self.link.name, str(error)) from None
@@ -131,12 +219,12 @@ class Session:
     def _response(self, request: Message, deadline: float) -> Message:
         """Wait for the response to ``request``, dropping every other message."""
         while True:
-            left = deadline - monotonic()
+            left = deadline - self._clock()
             if left <= 0:
                 raise LinkTimeout(self.link.name, "", 0)
             data = self.link.read(left)
             try:
-                for message in self._decoder.feed(data):
+                for message in self._framing.feed(data):
                     if message.answers(request):
                         return message
                     logger.debug("%s: dropped a message out of turn", self.link.name)
@@ -162,7 +250,44 @@ class Session:
 
     def _resync(self) -> None:
         self.link.resync()
-        self._decoder.reset()
+        self._framing.reset()
+        if self._framing.shared:
+            self._find_echo()
+
+    def _find_echo(self) -> None:
+        """Find the phone again among log text and late messages (PROTOCOL.md 6.3).
+
+        Raises:
+            LinkTimeout: It does not send back what it was sent.
+        """
+        limit = ECHO.limit * self._patience
+        self.link.write(WAKE, limit)
+        for _ in range(_ECHOES):
+            if self._echoes():
+                return
+        raise LinkTimeout(self.link.name, ECHO.name, _ECHOES * limit)
+
+    def _echoes(self) -> bool:
+        """Say whether the phone sends back a text that was never sent before."""
+        text = os.urandom(8).hex()
+        try:
+            answer = self._exchange(self.prepare(ECHO, EchoRequest(text)))
+        except (LinkTimeout, Refusal):
+            return False
+        return answer.r == text
+
+    def _choose_framing(self) -> None:
+        """Go over to a better framing if the phone offers one; it counts once an echo came back.
+
+        A line that does not let it pass unchanged goes on in console framing, after a time-out.
+        """
+        try:
+            offered = Framings(self.call(INFO, Nothing()).framings or 0)
+        except Refusal:  # whoever needs the group will be told why
+            return
+        if self._framing.choose(offered):
+            logger.debug("%s: it offers COBS", self.link.name)
+            self.call(ECHO, EchoRequest(os.urandom(8).hex()))
 
 
 def _refusal(command: str, answer: dict[str, object]) -> Refusal | None:

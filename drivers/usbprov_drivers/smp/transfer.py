@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from hashlib import sha256
 from typing import TypeVar
 
@@ -13,9 +14,10 @@ from usbprov_drivers.smp.messages import (
     Kind,
     PieceResponse,
     PutRequest,
+    PutResponse,
 )
 from usbprov_drivers.smp.schema import Record
-from usbprov_drivers.smp.session import Session
+from usbprov_drivers.smp.session import Prepared, Session
 
 Q = TypeVar("Q", bound=Record)
 
@@ -41,7 +43,7 @@ class Parcel:
     nonce: bytes | None = None
     replace: bool | None = None
 
-    @property
+    @cached_property
     def sha(self) -> bytes:
         """SHA-256 of the content."""
         return sha256(self.content).digest()
@@ -57,6 +59,7 @@ def send_parcel(session: Session, parcel: Parcel, progress: Counter) -> None:
     empty = _piece(parcel, 0, b"")
     total = len(parcel.content)
     room = session.buffer - session.size_of(replace(empty, off=MAX_OBJECT)) - 2
+    pieces = _Pieces(session, parcel, room)
     off = session.call(PUT, empty).off
     for _ in range(_patience(total, room)):
         if off > total:
@@ -64,9 +67,31 @@ def send_parcel(session: Session, parcel: Parcel, progress: Counter) -> None:
         progress(off)
         if off == total:
             return
-        piece = _piece(parcel, off, parcel.content[off : off + room])
-        off = session.call(PUT, piece).off
+        piece, following = pieces.at(off), off + room
+        off = session.send(piece, partial(pieces.make, following)).off
     raise ProtocolViolation(session.link.name, "it asks for the same bytes again and again")
+
+
+class _Pieces:
+    """The pieces of a parcel; one is made ready while the phone works on the one before."""
+
+    def __init__(self, session: Session, parcel: Parcel, room: int) -> None:
+        self._session = session
+        self._parcel = parcel
+        self._room = room
+        self._ready: dict[int, Prepared[PutResponse]] = {}
+
+    def make(self, off: int) -> None:
+        """Make the piece at an offset ready, if there is one."""
+        data = self._parcel.content[off : off + self._room]
+        if data:
+            self._ready = {off: self._session.prepare(PUT, _piece(self._parcel, off, data))}
+
+    def at(self, off: int) -> Prepared[PutResponse]:
+        """Return the piece at an offset, at which there is one."""
+        if off not in self._ready:
+            self.make(off)
+        return self._ready[off]
 
 
 def fetch(session: Session, command: Command[Q, PieceResponse], ask: Callable[[int], Q]) -> bytes:

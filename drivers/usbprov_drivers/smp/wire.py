@@ -13,6 +13,8 @@ MAX_MESSAGE = 16384
 """The largest message, header included, that the host takes from a phone."""
 MIN_BUFFER = 256
 """The ``buf_size`` that every phone has at least, and that holds until the phone says more."""
+LINE_OVERHEAD = 4
+"""Bytes of the phone's buffer that a serial line's framing takes besides the message."""
 
 _HEADER = struct.Struct(">BBHHBB")
 _RESERVED_BITS = 0xE0

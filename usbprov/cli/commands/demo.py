@@ -75,6 +75,8 @@ def _provision(facts: LabFacts, ledger: Ledger, path: str, user: LabUser) -> Non
     click.echo(f"\nPhone {path}, extension {user.extension}:")
     credential = CredentialOrder((Way.PIN,), user.extension)
     order = Order(facts.web_services_url, credential, registrar=facts.registrar)
-    settings = Settings(bus_uris=(facts.bus or "",), ledger_file=None, verbosity=1)
+    # The phones of other labs have the same serial numbers: locks of their own.
+    locks = facts.ca_file.parent
+    settings = Settings((facts.bus or "",), ledger_file=None, verbosity=1, lock_dir=locks)
     manner = Manner(ca_file=facts.ca_file)
     provision_one(settings.find(path), order, ledger, lambda: user.pin, manner)

@@ -15,7 +15,11 @@ def list_drivers(as_json: bool) -> None:
     if as_json:
         documents.show(
             [
-                {"family": d.family, "summary": d.summary, "matches": [dict(m) for m in d.matches]}
+                {
+                    "family": d.family,
+                    "summary": d.summary,
+                    "matches": [dict(m.row()) for m in d.matches],
+                }
                 for d in drivers()
             ]
         )
@@ -23,5 +27,5 @@ def list_drivers(as_json: bool) -> None:
     for driver in drivers():
         click.echo(f"{click.style(driver.family, bold=True)}  {driver.summary}")
         for match in driver.matches:
-            words = ", ".join(f"{name} {value}" for name, value in match.items())
+            words = ", ".join(f"{name} {value}" for name, value in match.row().items())
             click.echo(f"    recognised by: {words}")

@@ -1,7 +1,5 @@
 """``usbprov identify``: find a phone on the bench by its lamp."""
 
-import contextlib
-
 import click
 
 from usbprov.cli.options import phone_argument
@@ -19,6 +17,7 @@ def identify(phone: str | None, off: bool) -> None:
       usbprov identify 1-1.4.2
       usbprov identify 1-1.4.2 --off
     """
-    with contextlib.closing(current().find(phone).open()) as opened:
+    with current().held(phone) as held:
+        opened = held.phone
         opened.identify(on=not off)
         click.echo(f"{opened.facts.name}: lamp {'off' if off else 'on'}")

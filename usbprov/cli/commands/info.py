@@ -1,7 +1,5 @@
 """``usbprov info``: what a phone says of itself."""
 
-import contextlib
-
 import click
 
 from usbprov.cli import documents
@@ -26,7 +24,8 @@ def info(phone: str | None, as_json: bool) -> None:
       usbprov info
       usbprov info serial:EMU0001 --json
     """
-    with contextlib.closing(current().find(phone).open()) as opened:
+    with current().held(phone) as held:
+        opened = held.phone
         told = opened.info()
         certificates = {
             slot.number: _certificate(opened, slot)

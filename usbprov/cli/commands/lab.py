@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from usbprov.cli import documents
+from usbprov.cli.commands.lab_phone import phone
 from usbprov.cli.labs import personality_option, show_call, show_lab
 from usbprov.cli.lazy import CheckedGroup
 from usbprov.cli.options import json_option, lab_dir_option
@@ -228,3 +229,6 @@ def personalities() -> None:
     for family, emulator in emulators().items():
         click.echo(click.style(family, bold=True))
         click.echo(pairs(emulator.personalities.items()))
+
+
+lab.add_command(phone)

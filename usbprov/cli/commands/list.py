@@ -9,34 +9,33 @@ from usbprov.cli.text import table
 
 
 @click.command("list")
+@click.option("--watch", is_flag=True, help="Go on showing what comes and goes; Ctrl-C ends.")
 @json_option
-def list_phones(as_json: bool) -> None:
+def list_phones(watch: bool, as_json: bool) -> None:
     """Show what is attached to the buses. Devices of no known family are listed, never touched.
+
+    With --watch it is a live table on a terminal, elsewhere a line for each phone that comes (+),
+    goes (-) or changes (~); with --json as well one JSON document a line.
 
     \b
     Examples:
       usbprov list
+      usbprov list --watch
       usbprov --bus kernel --bus usbip://127.0.0.1:3240 list --json
     """
-    from usbprov.phone.selection import candidates, qualified
-    from usbprov.usb.buses import search
+    settings = current()
+    buses = settings.buses()
+    if watch:
+        from usbprov.cli.watching import watch as watch_buses
 
-    found = candidates(search(current().buses()))
+        watch_buses(buses, as_json=as_json)
+        return
+    from usbprov.cli import listing
+
+    found = [candidate.facts for candidate in settings.candidates(buses)]
     if as_json:
-        documents.show([documents.listed(candidate) for candidate in found])
-        return
-    if not found:
+        documents.show([listing.document(facts) for facts in found])
+    elif found:
+        click.echo(table(listing.HEADS, [listing.row(facts) for facts in found]))
+    else:
         click.echo("Nothing is attached.")
-        return
-    rows = [
-        (
-            qualified(candidate.facts),
-            candidate.facts.product or "-",
-            candidate.facts.serial or "-",
-            f"{candidate.facts.vendor_id:04x}:{candidate.facts.product_id:04x}",
-            candidate.driver.family if candidate.driver else "-",
-            candidate.facts.problem or "",
-        )
-        for candidate in found
-    ]
-    click.echo(table(("PHONE", "PRODUCT", "SERIAL", "USB ID", "DRIVER", "NOTE"), rows))

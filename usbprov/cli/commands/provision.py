@@ -12,7 +12,13 @@ from usbprov.cli.credentials import (
     credential_order,
     secret_of,
 )
-from usbprov.cli.options import json_option, old_tls_option, phone_argument, retry_option
+from usbprov.cli.options import (
+    json_option,
+    old_tls_option,
+    phone_argument,
+    retry_option,
+    return_option,
+)
 from usbprov.cli.provisioning import Manner, provision_one
 from usbprov.cli.settings import current, site
 from usbprov.engine.order import KeySource, Order
@@ -39,6 +45,7 @@ from usbprov.webservices.urls import service_url
 )
 @old_tls_option
 @retry_option
+@return_option
 @click.option(
     "--key",
     type=click.Choice([source.value for source in KeySource]),
@@ -69,6 +76,7 @@ def provision(
     ca_file: Path | None,
     allow_old_tls: tuple[str, ...],
     retry_seconds: float,
+    return_seconds: float,
     key: str | None,
     key_bits: str,
     replace: bool,
@@ -116,6 +124,7 @@ def provision(
         quiet=settings.verbosity == 0,
         site=servers,
         retries=RetryPolicy(seconds=retry_seconds),
+        return_seconds=return_seconds,
     )
     with settings.ledger() as ledger:
         provision_one(settings.find(phone), order, ledger, secret, manner)

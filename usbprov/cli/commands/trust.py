@@ -212,8 +212,8 @@ def install(phone: str | None, as_json: bool, **options: object) -> None:
 def _opened(selector: str | None) -> "Iterator[tuple[Phone, PhoneView]]":
     from usbprov.webservices.trust.view import PhoneView
 
-    with contextlib.closing(current().find(selector).open()) as phone:
-        yield phone, PhoneView(phone, phone.info())
+    with current().held(selector) as held:
+        yield held.phone, PhoneView(held.phone, held.phone.info())
 
 
 def _plan(view: "PhoneView", order: TrustOrder) -> "TrustPlan":

@@ -39,16 +39,20 @@ def usable_interfaces(name: str | None = None) -> list[Interface]:
     Raises:
         UsageError: There is none of that name, or it has no IPv4 address.
     """
-    if sys.platform != "linux":
-        return [_default()] if name is None else _unsupported(name)
-    if name is not None:
-        return [_named(name)]
-    found = (_interface(which) for _, which in socket.if_nameindex())
-    return [interface for interface in found if interface is not None]
+    if sys.platform == "linux":
+        usable = _all() if name is None else [_named(name)]
+    else:
+        usable = [_default()] if name is None else _unsupported(name)
+    return usable
 
 
 def _unsupported(name: str) -> list[Interface]:
     raise UsageError(f"--interface {name}: this system cannot choose an interface")
+
+
+def _all() -> list[Interface]:
+    found = (_interface(which) for _, which in socket.if_nameindex())
+    return [interface for interface in found if interface is not None]
 
 
 def _named(name: str) -> Interface:
@@ -62,19 +66,26 @@ def _named(name: str) -> Interface:
 
 
 def _interface(name: str, *, loopback: bool = False) -> Interface | None:
-    import fcntl  # noqa: PLC0415 - there is none on Windows
-
     request = struct.pack("256s", name.encode()[:15])
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
         try:
-            flags = struct.unpack_from("H", fcntl.ioctl(asked, _GET_FLAGS, request), 16)[0]
-            address = fcntl.ioctl(asked, _GET_ADDRESS, request)[20:24]
-            hardware = fcntl.ioctl(asked, _GET_HARDWARE, request)[18:24]
+            flags = struct.unpack_from("H", _ask(asked, _GET_FLAGS, request), 16)[0]
+            address = _ask(asked, _GET_ADDRESS, request)[20:24]
+            hardware = _ask(asked, _GET_HARDWARE, request)[18:24]
         except OSError:
             return None
     if not flags & _UP or (flags & _LOOPBACK and not loopback):
         return None
     return Interface(name, socket.inet_ntoa(address), hardware)
+
+
+def _ask(asked: socket.socket, what: int, request: bytes) -> bytes:
+    answer = b""
+    if sys.platform != "win32":
+        import fcntl  # noqa: PLC0415 - there is none on Windows
+
+        answer = fcntl.ioctl(asked, what, request)
+    return answer
 
 
 def _default() -> Interface:

@@ -145,7 +145,11 @@ def _system_anchors() -> Iterator[x509.Certificate]:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.load_default_certs()
         yield from readable(context.get_ca_certs(binary_form=True))
-        return
+    else:
+        yield from _anchors_in_files()
+
+
+def _anchors_in_files() -> Iterator[x509.Certificate]:
     paths = ssl.get_default_verify_paths()
     folder = Path(paths.openssl_capath)
     # OpenSSL finds an anchor in the folder by the hash of its name, as 0123abcd.0

@@ -1,0 +1,1 @@
+"""The `lpe` family: Lync Phone Edition phones, recognised and never written to (README.md)."""

@@ -1,0 +1,76 @@
+"""COBS framing with a CRC for serial lines (PROTOCOL.md 6.4): no byte of a frame is zero.
+
+No I/O. A frame is message and CRC-16/XMODEM, coded in COBS (Consistent Overhead Byte Stuffing,
+Cheshire and Baker, 1999) between two zero bytes; it costs half a percent where console framing
+costs 37. MCUboot and smpclient speak the same.
+"""
+
+import binascii
+import struct
+from collections.abc import Iterator
+
+from usbprov_drivers.smp.wire import MalformedMessage, Message, decode_message
+
+DELIMITER = b"\0"
+
+STARTS = b"\x01\x02"
+"""What a frame may begin with after its delimiter: no log text and no console line does.
+
+It says where the first zero byte is, and that is the header's first byte or its flags.
+"""
+
+_CRC = struct.Struct(">H")
+_RUN = 254
+"""The longest run without a zero byte; after one this long, no zero byte is left out."""
+
+
+def encode_cobs(message: bytes) -> bytes:
+    """Return the frame that carries one encoded message, with the delimiters on both sides."""
+    content = message + _CRC.pack(binascii.crc_hqx(message, 0))
+    return DELIMITER + b"".join(_runs(content)) + DELIMITER
+
+
+def decode_cobs(body: bytes) -> Message:
+    """Return the message of a frame without its delimiters.
+
+    Raises:
+        MalformedMessage: It is no such frame, or damaged.
+    """
+    content = _unstuff(body)
+    if len(content) < _CRC.size:
+        raise MalformedMessage("a frame without a CRC")
+    message, crc = content[: -_CRC.size], content[-_CRC.size :]
+    if binascii.crc_hqx(message, 0) != _CRC.unpack(crc)[0]:
+        raise MalformedMessage("a wrong CRC")
+    return decode_message(message)
+
+
+def longest_body(message: int) -> int:
+    """Return the size in bytes of the longest frame body that carries a message of that size."""
+    content = message + _CRC.size
+    return content + content // _RUN + 1
+
+
+def _runs(content: bytes) -> Iterator[bytes]:
+    """Yield the runs between zero bytes, each after the byte that says how long it is."""
+    for run in content.split(DELIMITER):
+        at = 0
+        while len(run) - at >= _RUN:
+            yield b"\xff" + run[at : at + _RUN]
+            at += _RUN
+        yield bytes([len(run) - at + 1]) + run[at:]
+
+
+def _unstuff(body: bytes) -> bytes:
+    content = bytearray()
+    at = 0
+    while at < len(body):
+        code = body[at]
+        end = at + code
+        if not code or end > len(body):
+            raise MalformedMessage("no COBS")
+        content += body[at + 1 : end]
+        if code <= _RUN and end < len(body):
+            content.append(0)
+        at = end
+    return bytes(content)
