@@ -83,10 +83,11 @@ class TestArrival:
 
 
 class TestDeparture:
-    def test_tells_what_was_last_seen(self, tracker):
+    def test_tells_what_was_last_told(self, tracker):
         tracker.feed([whole()], 0.0)
         later = replace(whole().facts, problem="odd")
         tracker.feed([Device(later)], 1.0)
+        tracker.feed([Device(later)], 1.5)
         assert tracker.feed([], 2.0) == [Left(later)]
         assert tracker.feed([], 3.0) == []
 
@@ -134,19 +135,40 @@ class TestChange:
         tracker.feed([denied], 0.0)
         tracker.feed([denied], 2.5)
         allowed = device(interfaces=(BULK,))
-        assert tracker.feed([allowed], 3.0) == [Changed(allowed)]
+        assert tracker.feed([allowed], 3.0) == []
+        assert tracker.unsettled
+        assert tracker.feed([allowed], 3.5) == [Changed(allowed)]
+        assert tracker.feed([allowed], 4.0) == []
 
     def test_of_the_serial_port(self, tracker):
         tracker.feed([whole()], 0.0)
         moved = Device(replace(whole().facts, serial_ports=(SerialPort("/dev/ttyACM1", 1),)))
-        assert tracker.feed([moved], 1.0) == [Changed(moved)]
+        tracker.feed([moved], 1.0)
+        assert tracker.feed([moved], 1.5) == [Changed(moved)]
+
+    def test_that_ends_in_departure_is_none(self, tracker):
+        """Of a device that is pulled the serial ports go first."""
+        tracker.feed([whole()], 0.0)
+        going = Device(replace(whole().facts, serial_ports=()))
+        assert tracker.feed([going], 1.0) == []
+        assert tracker.feed([], 1.1) == [Left(whole().facts)]
+
+    def test_that_passes_is_none(self, tracker):
+        tracker.feed([whole()], 0.0)
+        held = Device(replace(whole().facts, problem="in use by another program"))
+        assert tracker.feed([held], 1.0) == []
+        assert tracker.feed([whole()], 1.2) == []
+        assert tracker.feed([held], 1.4) == []
+        assert not tracker.feed([whole()], 9.0)
 
     def test_of_a_serial_number_that_could_not_be_read_is_the_same_device(self, tracker):
         silent = device(serial=None, problem="in use by another program")
         tracker.feed([silent], 0.0)
         tracker.feed([silent], 2.5)
-        assert tracker.feed([whole()], 3.0) == [Changed(whole())]
-        assert tracker.feed([silent], 4.0) == [Changed(silent)]
+        tracker.feed([whole()], 3.0)
+        assert tracker.feed([whole()], 3.5) == [Changed(whole())]
+        tracker.feed([silent], 4.0)
+        assert tracker.feed([silent], 4.5) == [Changed(silent)]
 
 
 @dataclass

@@ -8,6 +8,10 @@ from usbprov.usb.devices import AttachedDevice, DeviceFacts
 SETTLING = 2.0
 """Seconds that a device may take to become whole; then it is reported as it is."""
 
+CHANGING = 0.3
+"""Seconds that a change must last before it is told: of a device that is pulled, its serial ports
+go first, and that is no news."""
+
 _CDC_ACM = (2, 2)
 """Class and subclass of an interface of which the operating system makes a serial port."""
 
@@ -21,7 +25,7 @@ class Arrived:
 
 @dataclass(frozen=True)
 class Left:
-    """A device that had arrived is no longer there; so it was when it was last seen."""
+    """A device that had arrived is no longer there; so it was last told."""
 
     facts: DeviceFacts
 
@@ -64,13 +68,18 @@ class _Presence:
 
     Attributes:
         device: As last seen.
-        since: When it was first seen.
-        reported: Whether it has arrived.
+        since: When it was first seen; once it was reported, when it was first seen otherwise.
+        reported: As it was last reported, or None before it has arrived.
     """
 
     device: AttachedDevice
     since: float
-    reported: bool = False
+    reported: DeviceFacts | None = None
+
+    @property
+    def settled(self) -> bool:
+        """Whether all that is to be told of it was told."""
+        return self.reported == self.device.facts
 
 
 class Tracker:
@@ -91,8 +100,8 @@ class Tracker:
 
     @property
     def unsettled(self) -> bool:
-        """Whether a device is there that was not yet reported, so that a look is due soon."""
-        return any(not presence.reported for presence in self._present.values())
+        """Whether a device is there that was not yet told as it is, so that a look is due soon."""
+        return any(not presence.settled for presence in self._present.values())
 
     def feed(self, devices: Sequence[AttachedDevice], now: float) -> list[Event]:
         """Take a look at the bus, and return what happened since the last: first who left.
@@ -106,7 +115,7 @@ class Tracker:
         for place, presence in list(self._present.items()):
             if not _is_same(presence.device.facts, there.get(place)):
                 del self._present[place]
-                events += [Left(presence.device.facts)] if presence.reported else []
+                events += [Left(presence.reported)] if presence.reported else []
         for place, device in there.items():
             events += self._look_at(
                 self._present.setdefault(place, _Presence(device, now)), device, now
@@ -114,14 +123,21 @@ class Tracker:
         return events
 
     def _look_at(self, presence: _Presence, device: AttachedDevice, now: float) -> list[Event]:
-        before, presence.device = presence.device, device
-        if presence.reported:
-            return [] if before.facts == device.facts else [Changed(device)]
+        if presence.settled:
+            presence.since = now
+        presence.device = device
+        waited = now - presence.since
         ready = device.facts.problem is None and self._is_whole(device.facts)
-        if not ready and now - presence.since < self._settling:
+        if presence.reported is None:
+            due = ready or waited >= self._settling
+            event: Event = Arrived(device)
+        else:
+            due = not presence.settled and waited >= CHANGING
+            event = Changed(device)
+        if not due:
             return []
-        presence.reported = True
-        return [Arrived(device)]
+        presence.reported = device.facts
+        return [event]
 
 
 def _is_same(before: DeviceFacts, device: AttachedDevice | None) -> bool:
