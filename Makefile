@@ -36,16 +36,27 @@ install: $(INSTALLED) ## install usbprov into $(VENV)
 install-dev: $(INSTALLED_DEV) ## install usbprov and the tools of `make test`
 
 .PHONY: lint
-lint: $(INSTALLED_DEV) ## ruff, mypy --strict, import-linter
+lint: $(INSTALLED_DEV) ## ruff, mypy --strict (for Linux, Windows, macOS), import-linter
 	$(RUN) ruff check $(SOURCES)
 	$(RUN) ruff format --check $(SOURCES)
 	$(RUN) mypy
+	$(RUN) mypy --platform win32 --cache-dir .mypy_cache/win32
+	$(RUN) mypy --platform darwin --cache-dir .mypy_cache/darwin
 	$(RUN) mypy scripts benchmarks
 	$(BIN)/lint-imports --no-cache
 
 .PHONY: unit
 unit: $(INSTALLED_DEV) ## every test, in random order; ARGS='tests/flow -k pin' narrows it
 	$(PYTEST) $(ARGS)
+
+.PHONY: test-vm
+test-vm: $(INSTALLED_DEV) ## the tests on a real USB bus, in a virtual machine (QEMU); ARGS='-k list'
+	scripts/test-vm $(ARGS)
+
+.PHONY: fuzz
+fuzz: $(INSTALLED_DEV) ## fuzz what reads a device's bytes (Linux); ARGS='--seconds 600 cbor' narrows it
+	$(RUN) pip install --quiet --no-deps --require-hashes --requirement requirements-fuzz.lock
+	PYTHONPATH=tests $(RUN) fuzz $(ARGS)
 
 .PHONY: coverage
 coverage: $(INSTALLED_DEV) ## every test, with branch coverage in htmlcov/
@@ -56,8 +67,9 @@ bench-startup: $(INSTALLED_DEV) ## `usbprov --version` against a bare click prog
 	$(BIN)/python benchmarks/startup.py $(ARGS)
 
 .PHONY: docs
-docs: $(INSTALLED) ## regenerate docs/errors.md
+docs: $(INSTALLED) ## regenerate docs/errors.md and udev/
 	$(BIN)/python scripts/docs_errors.py
+	$(BIN)/python scripts/udev_rules.py
 
 .PHONY: lock
 lock: $(BIN)/uv ## resolve the lock files anew; ARGS=--upgrade takes newer versions

@@ -36,7 +36,7 @@ from usbprov.usb.devices import AttachedDevice
 from usbprov.usb.link import Link
 from usbprov.usbip.operations import MAX_DEVICES
 
-LIST_SECONDS = 1.0
+LIST_SECONDS = 3.0
 """How long a list may take here: the time limit is set to 0.3 s."""
 
 LIST_MEMORY = 32 << 20
@@ -198,7 +198,7 @@ def test_an_import_that_goes_wrong(
     granted: Talk, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("usbprov.usb.urb_backend.LISTING_PATIENCE", 0.1)
-    with within(2.0):
+    with within(4.0):
         (only,) = devices(Script(granted=granted))
     assert words in (only.facts.problem or "")
     assert only.facts.serial is None
@@ -207,7 +207,7 @@ def test_an_import_that_goes_wrong(
 
 def test_many_devices_that_never_answer_are_waited_for_together() -> None:
     many = [record(f"1-{n}") + SMP_TRIPLE for n in range(1, 101)]
-    with within(5.0):
+    with within(8.0):
         found = devices(Script(sends(listing(*many)), lambda wire: wire.ended()))
     assert len(found) == 100
     assert {d.facts.problem for d in found} == {"it does not answer"}
@@ -305,7 +305,7 @@ def bulk(serve: Answering) -> Answering:
 def test_a_link_over_transfers_that_go_wrong(serve: Answering) -> None:
     with HostileExporter(Script(serve=bulk(serve))) as exporter:
         link = opened(exporter)
-        with within(5.0):
+        with within(8.0):
             failures = [
                 _failure(lambda: link.write(bytes(512), 0.1)),
                 _failure(lambda: link.read(0.1)),
