@@ -6,7 +6,6 @@ map keys that are not text or come twice, lengths beyond the data, bytes after t
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 import cbor2
 
@@ -15,7 +14,7 @@ from usbprov_drivers.smp.wire import MalformedMessage
 MAX_DEPTH = 8
 """How deep arrays and maps may be nested, the outermost map included."""
 
-_UINT, _NINT, _BYTES, _TEXT, _ARRAY, _MAP, _TAG, _SIMPLE = range(8)
+_TEXT, _MAP = 3, 5
 _HEADS = {24: 2, 25: 3, 26: 5, 27: 9}
 """Bytes of an item's head, where its size does not stand in the first (RFC 8949 3)."""
 _INDEFINITE = 31
@@ -36,7 +35,8 @@ def decode_map(data: bytes) -> dict[str, object]:
     """
     if not data or data[0] >> 5 != _MAP:
         raise MalformedMessage("the payload is not a map")
-    _Walk(data).run()
+    if _item(data, 0, 0) != len(data):
+        raise MalformedMessage("CBOR: bytes after the map")
     try:
         value = cbor2.loads(data)
     except (cbor2.CBORDecodeError, ValueError) as error:
@@ -46,108 +46,103 @@ def decode_map(data: bytes) -> dict[str, object]:
     return value
 
 
-@dataclass
-class _Container:
-    """An open array, map or indefinite string: what is still due in it."""
-
-    major: int
-    left: int | None
-    keys: set[bytes] = field(default_factory=set)
-    key_is_next: bool = True
+def _item(data: bytes, at: int, depth: int) -> int:
+    """Walk the item at ``at``, ``depth`` containers deep; return where the next one begins."""
+    head = _byte(data, at)
+    return _WALKERS[head >> 5](data, at + 1, head & 31, depth)
 
 
-class _Walk:
-    """One pass over the bytes; memory is bounded by the data, depth by ``MAX_DEPTH``."""
+def _number(data: bytes, at: int, info: int, _depth: int) -> int:
+    return _argument(data, at, info)[1]
 
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-        self.at = 0
-        self.open: list[_Container] = []
 
-    def run(self) -> None:
-        self.item()
-        while self.open:
-            top = self.open[-1]
-            if top.left == 0 or (top.left is None and self.at_break()):
-                self.close(top)
-            else:
-                self.member(top)
-        if self.at != len(self.data):
-            raise MalformedMessage("CBOR: bytes after the map")
+def _string(data: bytes, at: int, info: int, depth: int) -> int:
+    if info == _INDEFINITE:
+        return _pieces(data, at, _byte(data, at - 1) >> 5, depth)
+    size, at = _argument(data, at, info)
+    return _past(data, at, size)
 
-    def close(self, top: _Container) -> None:
-        if top.left is None:
-            self.at += 1
-            if top.major == _MAP and not top.key_is_next:
-                raise MalformedMessage("CBOR: a key without a value")
-        self.open.pop()
 
-    def member(self, top: _Container) -> None:
-        """Walk one element, noting keys of maps and the kind of chunks of strings."""
-        start, major = self.at, self.peek() >> 5
-        if top.major in {_BYTES, _TEXT} and (major != top.major or self.peek() & 31 == _INDEFINITE):
+def _array(data: bytes, at: int, info: int, depth: int) -> int:
+    left, at = _members(data, at, info, depth)
+    while left or (left is None and _byte(data, at) != _BREAK):
+        at = _item(data, at, depth + 1)
+        left = left if left is None else left - 1
+    return at if left == 0 else at + 1
+
+
+def _map(data: bytes, at: int, info: int, depth: int) -> int:
+    left, at = _members(data, at, info, depth)
+    keys: set[bytes] = set()
+    while left or (left is None and _byte(data, at) != _BREAK):
+        at = _value_after_key(data, at, depth + 1, keys)
+        left = left if left is None else left - 1
+    return at if left == 0 else at + 1
+
+
+def _value_after_key(data: bytes, at: int, depth: int, keys: set[bytes]) -> int:
+    """Walk a key, which must be text of one piece and new, and its value."""
+    head = _byte(data, at)
+    if head >> 5 != _TEXT or head & 31 == _INDEFINITE:
+        raise MalformedMessage("CBOR: a key is not text")
+    value = _item(data, at, depth)
+    key = data[at + _HEADS.get(head & 31, 1) : value]
+    if key in keys:
+        raise MalformedMessage("CBOR: a key comes twice")
+    keys.add(key)
+    if _byte(data, value) == _BREAK:
+        raise MalformedMessage("CBOR: a key without a value")
+    return _item(data, value, depth)
+
+
+def _pieces(data: bytes, at: int, major: int, depth: int) -> int:
+    """Walk a string of indefinite length, whose pieces are strings of its kind."""
+    _check_depth(depth)
+    while (head := _byte(data, at)) != _BREAK:
+        if head >> 5 != major or head & 31 == _INDEFINITE:
             raise MalformedMessage("CBOR: a string of pieces of another kind")
-        if top.left is not None:
-            top.left -= 1
-        is_key = top.major == _MAP and top.key_is_next
-        top.key_is_next = not top.key_is_next
-        if is_key and (major != _TEXT or self.peek() & 31 == _INDEFINITE):
-            raise MalformedMessage("CBOR: a key is not text")
-        self.item()
-        if is_key:
-            self.note_key(top, self.data[start + _HEADS.get(self.data[start] & 31, 1) : self.at])
+        at = _item(data, at, depth + 1)
+    return at + 1
 
-    @staticmethod
-    def note_key(top: _Container, key: bytes) -> None:
-        if key in top.keys:
-            raise MalformedMessage("CBOR: a key comes twice")
-        top.keys.add(key)
 
-    def item(self) -> None:
-        """Walk one item's head, and its bytes if it is a string; containers are opened only."""
-        head = self.peek()
-        major, info = head >> 5, head & 31
-        self.at += 1
-        if major == _TAG:
-            raise MalformedMessage("CBOR: a tag")
-        if info == _INDEFINITE:
-            self.open_indefinite(major)
-            return
-        argument = self.argument(info)
-        if major in {_BYTES, _TEXT}:
-            self.skip(argument)
-        elif major in {_ARRAY, _MAP}:
-            self.push(_Container(major, argument * (2 if major == _MAP else 1)))
+def _tag(_data: bytes, _at: int, _info: int, _depth: int) -> int:
+    raise MalformedMessage("CBOR: a tag")
 
-    def open_indefinite(self, major: int) -> None:
-        if major not in {_BYTES, _TEXT, _ARRAY, _MAP}:
-            raise MalformedMessage("CBOR: a length that is not allowed")
-        self.push(_Container(major, None))
 
-    def push(self, container: _Container) -> None:
-        if len(self.open) >= MAX_DEPTH:
-            raise MalformedMessage("CBOR: nested too deep")
-        self.open.append(container)
+_WALKERS = (_number, _number, _string, _string, _array, _map, _tag, _number)
+"""By major type (RFC 8949 3.1)."""
 
-    def argument(self, info: int) -> int:
-        if info < 24:
-            return info
-        size = _ARGUMENT_SIZES.get(info)
-        if size is None:
-            raise MalformedMessage("CBOR: a reserved length")
-        start = self.at
-        self.skip(size)
-        return int.from_bytes(self.data[start : self.at])
 
-    def skip(self, size: int) -> None:
-        if size > len(self.data) - self.at:
-            raise MalformedMessage("CBOR: cut short")
-        self.at += size
+def _members(data: bytes, at: int, info: int, depth: int) -> tuple[int | None, int]:
+    """Return how many members a container has, None for until a break, and where they begin."""
+    _check_depth(depth)
+    return (None, at) if info == _INDEFINITE else _argument(data, at, info)
 
-    def peek(self) -> int:
-        if self.at >= len(self.data):
-            raise MalformedMessage("CBOR: cut short")
-        return self.data[self.at]
 
-    def at_break(self) -> bool:
-        return self.peek() == _BREAK
+def _check_depth(depth: int) -> None:
+    if depth >= MAX_DEPTH:
+        raise MalformedMessage("CBOR: nested too deep")
+
+
+def _argument(data: bytes, at: int, info: int) -> tuple[int, int]:
+    """Return the number in an item's head, and where the head ends."""
+    if info < 24:
+        return info, at
+    size = _ARGUMENT_SIZES.get(info)
+    if size is None:
+        what = "that is not allowed" if info == _INDEFINITE else "that is reserved"
+        raise MalformedMessage(f"CBOR: a length {what}")
+    end = _past(data, at, size)
+    return int.from_bytes(data[at:end]), end
+
+
+def _past(data: bytes, at: int, size: int) -> int:
+    if size > len(data) - at:
+        raise MalformedMessage("CBOR: cut short")
+    return at + size
+
+
+def _byte(data: bytes, at: int) -> int:
+    if at >= len(data):
+        raise MalformedMessage("CBOR: cut short")
+    return data[at]

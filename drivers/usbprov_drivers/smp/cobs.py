@@ -7,7 +7,6 @@ costs 37. MCUboot and smpclient speak the same.
 
 import binascii
 import struct
-from collections.abc import Iterator
 
 from usbprov_drivers.smp.wire import MalformedMessage, Message, decode_message
 
@@ -22,12 +21,23 @@ It says where the first zero byte is, and that is the header's first byte or its
 _CRC = struct.Struct(">H")
 _RUN = 254
 """The longest run without a zero byte; after one this long, no zero byte is left out."""
+_LONGEST_RUN = b"\xff"
+_CODES = tuple(bytes([size + 1]) for size in range(_RUN))
+"""What stands before a run of so many bytes, in the place of the zero byte that ends it."""
 
 
 def encode_cobs(message: bytes) -> bytes:
     """Return the frame that carries one encoded message, with the delimiters on both sides."""
     content = message + _CRC.pack(binascii.crc_hqx(message, 0))
-    return DELIMITER + b"".join(_runs(content)) + DELIMITER
+    parts = [DELIMITER]
+    for run in content.split(DELIMITER):
+        rest = run
+        while len(rest) >= _RUN:
+            parts.append(_LONGEST_RUN + rest[:_RUN])
+            rest = rest[_RUN:]
+        parts.append(_CODES[len(rest)] + rest)
+    parts.append(DELIMITER)
+    return b"".join(parts)
 
 
 def decode_cobs(body: bytes) -> Message:
@@ -49,16 +59,6 @@ def longest_body(message: int) -> int:
     """Return the size in bytes of the longest frame body that carries a message of that size."""
     content = message + _CRC.size
     return content + content // _RUN + 1
-
-
-def _runs(content: bytes) -> Iterator[bytes]:
-    """Yield the runs between zero bytes, each after the byte that says how long it is."""
-    for run in content.split(DELIMITER):
-        at = 0
-        while len(run) - at >= _RUN:
-            yield b"\xff" + run[at : at + _RUN]
-            at += _RUN
-        yield bytes([len(run) - at + 1]) + run[at:]
 
 
 def _unstuff(body: bytes) -> bytes:

@@ -34,8 +34,7 @@ def encode_console(message: bytes, line_size: int = LINE_SIZE) -> bytes:
     text = binascii.b2a_base64(frame, newline=False)
     step = (line_size - 3) // 4 * 4
     pieces = [text[at : at + step] for at in range(0, len(text), step)]
-    markers = [FIRST] + [NEXT] * (len(pieces) - 1)
-    return b"".join(b"%b%b\n" % pair for pair in zip(markers, pieces, strict=True))
+    return FIRST + (b"\n" + NEXT).join(pieces) + b"\n"
 
 
 class ConsoleDecoder:

@@ -118,12 +118,15 @@ class LineFraming:
 
         A frame that lost its beginning is read as text, so none may hold what begins a line.
         """
-        frame = self.code.encode(message)
-        planted = self.code is LineCode.COBS and FIRST in frame
-        return encode_console(message) if planted else frame
+        if self.code is LineCode.CONSOLE or FIRST in message:
+            return encode_console(message)
+        frame = encode_cobs(message)
+        return encode_console(message) if FIRST in frame else frame
 
     def feed(self, data: bytes) -> Iterable[Message]:
         """Find messages among log text; see ``Framing``."""
+        if not data:
+            return ()  # nothing is ever left over from before
         return [message for _, message in self._decoder.feed(data)]
 
     def choose(self, offered: Framings) -> bool:
@@ -164,10 +167,11 @@ class LineDecoder:
     def feed(self, data: bytes) -> Sequence[tuple[LineCode, Message]]:
         """Add bytes as they come; return every undamaged message and the coding it came in."""
         first, *others = data.split(DELIMITER)
-        found = list(self._take(first))
+        found = list(self._take(first)) if first else []
         for piece in others:
             found += self._delimit()
-            found += self._take(piece)
+            if piece:
+                found += self._take(piece)
         return found
 
     def reset(self) -> None:
@@ -196,19 +200,19 @@ class LineDecoder:
         if len(frame) > longest_body(self._limit):
             self._drop()
 
-    def _delimit(self) -> Iterator[tuple[LineCode, Message]]:
+    def _delimit(self) -> Sequence[tuple[LineCode, Message]]:
         """Take a zero byte: it ends a frame, and another may begin after it."""
         frame, self._frame, self._fresh = self._frame, None, True
         if frame is None:
-            return
+            return ()
         try:
             message = decode_cobs(bytes(frame))
             if HEADER_SIZE + len(message.payload) > self._limit:
                 raise MalformedMessage("a message longer than it may be")
         except MalformedMessage:
             self._dropped += 1
-        else:
-            yield LineCode.COBS, message
+            return ()
+        return ((LineCode.COBS, message),)
 
     def _drop(self) -> None:
         """Give up a frame that never ends: what comes now is text."""

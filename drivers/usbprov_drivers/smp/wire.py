@@ -36,8 +36,8 @@ class Version(IntEnum):
     SMP2 = 1
 
 
-_OPS = frozenset(op.value for op in Op)
-_VERSIONS = frozenset(version.value for version in Version)
+_OPS = {op.value: op for op in Op}
+_VERSIONS = {version.value: version for version in Version}
 
 
 class MalformedMessage(ValueError):
@@ -160,5 +160,5 @@ def _payload_size(data: bytes | bytearray) -> int:
 
 def _assemble(whole: bytes) -> Message:
     first, flags, _, group, sequence, command = _HEADER.unpack_from(whole)
-    op, version = Op(first & 7), Version(first >> 3 & 3)
+    op, version = _OPS[first & 7], _VERSIONS[first >> 3 & 3]
     return Message(op, group, command, sequence, whole[HEADER_SIZE:], version, flags)
