@@ -105,7 +105,7 @@ EXPECTED: dict[FaultName, tuple[Case, ...]] = {
     # --- HTTP
     FaultName.SLOW: (
         Case(argument="0.2"),
-        Case("WEB-02", 5, "1.5 s", argument="600"),
+        Case("WEB-02", 5, "did not answer within 1.", argument="600"),
         at_publish("WEB-02", 5, argument="600"),
     ),
     FaultName.DROP_CONNECTION: (
