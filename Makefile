@@ -66,6 +66,13 @@ coverage: $(INSTALLED_DEV) ## every test, with branch coverage in htmlcov/
 bench-startup: $(INSTALLED_DEV) ## `usbprov --version` against a bare click program
 	$(BIN)/python benchmarks/startup.py $(ARGS)
 
+.PHONY: bench-link
+bench-link: $(INSTALLED_DEV) ## PUT against a bare loop of pyusb or pyserial, here and on the kernel's bus (QEMU)
+	$(BIN)/python benchmarks/link.py $(ARGS)
+	scripts/bootstrap --vm
+	tests/vm/run-in-vm $(BIN)/python benchmarks/link.py \
+	  kernel-bulk kernel-serial gadget-bulk gadget-serial $(ARGS)
+
 .PHONY: docs
 docs: $(INSTALLED) ## regenerate docs/errors.md and udev/
 	$(BIN)/python scripts/docs_errors.py

@@ -5,7 +5,6 @@ of `make test-vm` and nowhere else; elsewhere none of them is collected.
 """
 
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,28 +13,16 @@ import processes
 import pytest
 from kernel_usb import IN_THE_MACHINE, Desk
 from processes import Station, station
+from program_server import SOCKET
 from technician import Workplace
-
-HERE = Path(__file__).parent
-SOCKET = "/run/usbprov-program"
 
 if IN_THE_MACHINE:
     processes.PATIENCE = 200.0  # everything takes ten times as long as elsewhere
-    processes.PROGRAM = (sys.executable, "-I", "-S", str(HERE / "program.py"), SOCKET)
+    if Path(SOCKET).exists():
+        program = Path(__file__).with_name("program.py")
+        processes.PROGRAM = (sys.executable, "-I", "-S", str(program), SOCKET)
 else:
     collect_ignore_glob = ["test_*.py"]
-
-
-@pytest.fixture(scope="session", autouse=True)
-def loaded() -> Iterator[None]:
-    """Have the program loaded once for all its starts."""
-    command = [sys.executable, str(HERE / "program_server.py"), SOCKET]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as server:
-        assert server.stdout is not None
-        assert server.stdout.readline()
-        yield
-        server.kill()
-    Path(SOCKET).unlink()
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,10 @@
-"""The program without its start: its modules are loaded once, and every start is a fork.
+"""pytest and the program without their start: all modules are loaded once, and they are forks.
 
 In an emulated machine loading the modules takes longer than most of what is tested. A program
 that ``program.py`` starts here is a process of its own all the same.
 
-``python program_server.py SOCKET`` loads, says "ready" and serves until it is killed.
+``python program_server.py ARGUMENTS`` runs pytest, and serves the program until pytest has ended;
+the exit code is pytest's.
 """
 
 import ast
@@ -19,12 +20,23 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
+import pytest
+
 import usbprov
 import usbprov_drivers
 from usbprov.cli.main import main
 
-_ALSO = ("pyudev", "rich.live", "serial.tools.list_ports", "usb.backend.libusb1", "zeep")
-"""What the program imports when it needs it."""
+SOCKET = "/run/usbprov-program"
+
+_ALSO = (
+    "hypothesis",
+    "pyudev",
+    "rich.live",
+    "serial.tools.list_ports",
+    "usb.backend.libusb1",
+    "zeep",
+)
+"""What is imported only where it is used."""
 
 
 def load() -> None:
@@ -41,22 +53,25 @@ def load() -> None:
     gc.enable()
 
 
-def serve(path: str) -> None:
-    """Run the program for whoever connects. Returns in no process but a program's own."""
+def run(arguments: list[str]) -> int:
+    """Run pytest, and the program for whoever connects. Returns in every process, at its end."""
     listener = socket.socket(socket.AF_UNIX)
-    listener.bind(path)
-    Path(path).chmod(0o777)  # any user may start the program, and it runs as that user
+    listener.bind(SOCKET)
+    Path(SOCKET).chmod(0o777)  # any user may start the program, and it runs as that user
     listener.listen(64)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those that have ended
-    sys.stdout.write("ready\n")
-    sys.stdout.flush()
-    while True:
+    tests = os.fork()
+    if tests == 0:
+        listener.close()
+        return pytest.main(arguments)
+    ended = os.pidfd_open(tests)
+    while ended not in select.select([listener, ended], [], [])[0]:
         connection, _ = listener.accept()
         if os.fork() == 0:
             listener.close()
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             attend(connection)
         connection.close()
+    _, status = os.waitpid(tests, 0)
+    return os.waitstatus_to_exitcode(status)
 
 
 def attend(connection: socket.socket) -> NoReturn:
@@ -110,4 +125,4 @@ def become(
 
 if __name__ == "__main__":
     load()
-    serve(sys.argv[1])
+    sys.exit(run(sys.argv[1:]))

@@ -35,7 +35,8 @@ def _port() -> Iterator[None]:
 
 
 def test_it_is_listed_and_provisioned_over_either_link(workplace: Workplace) -> None:
-    with phone(workplace, "restarts"):
+    # So slow, it leaves while the program still reads back what it has.
+    with phone(workplace, "restarts", "latency=0.2"):
         (listed,) = workplace.run("list", "--json").document
         assert (listed["port_path"], listed["serial"]) == (place_of(SERIAL), SERIAL)
         assert listed["driver"] == "smp"

@@ -35,7 +35,11 @@ def decode_map(data: bytes) -> dict[str, object]:
     """
     if not data or data[0] >> 5 != _MAP:
         raise MalformedMessage("the payload is not a map")
-    if _item(data, 0, 0) != len(data):
+    try:
+        end = _item(data, 0, 0)
+    except IndexError:
+        raise MalformedMessage("CBOR: cut short") from None
+    if end != len(data):
         raise MalformedMessage("CBOR: bytes after the map")
     try:
         value = cbor2.loads(data)
@@ -47,8 +51,13 @@ def decode_map(data: bytes) -> dict[str, object]:
 
 
 def _item(data: bytes, at: int, depth: int) -> int:
-    """Walk the item at ``at``, ``depth`` containers deep; return where the next one begins."""
-    head = _byte(data, at)
+    """Walk the item at ``at``, ``depth`` containers deep; return where the next one begins.
+
+    Raises:
+        MalformedMessage: A bound is broken.
+        IndexError: The data end before the item does.
+    """
+    head = data[at]
     return _WALKERS[head >> 5](data, at + 1, head & 31, depth)
 
 
@@ -58,14 +67,14 @@ def _number(data: bytes, at: int, info: int, _depth: int) -> int:
 
 def _string(data: bytes, at: int, info: int, depth: int) -> int:
     if info == _INDEFINITE:
-        return _pieces(data, at, _byte(data, at - 1) >> 5, depth)
+        return _pieces(data, at, data[at - 1] >> 5, depth)
     size, at = _argument(data, at, info)
     return _past(data, at, size)
 
 
 def _array(data: bytes, at: int, info: int, depth: int) -> int:
     left, at = _members(data, at, info, depth)
-    while left or (left is None and _byte(data, at) != _BREAK):
+    while left or (left is None and data[at] != _BREAK):
         at = _item(data, at, depth + 1)
         left = left if left is None else left - 1
     return at if left == 0 else at + 1
@@ -74,7 +83,7 @@ def _array(data: bytes, at: int, info: int, depth: int) -> int:
 def _map(data: bytes, at: int, info: int, depth: int) -> int:
     left, at = _members(data, at, info, depth)
     keys: set[bytes] = set()
-    while left or (left is None and _byte(data, at) != _BREAK):
+    while left or (left is None and data[at] != _BREAK):
         at = _value_after_key(data, at, depth + 1, keys)
         left = left if left is None else left - 1
     return at if left == 0 else at + 1
@@ -82,7 +91,7 @@ def _map(data: bytes, at: int, info: int, depth: int) -> int:
 
 def _value_after_key(data: bytes, at: int, depth: int, keys: set[bytes]) -> int:
     """Walk a key, which must be text of one piece and new, and its value."""
-    head = _byte(data, at)
+    head = data[at]
     if head >> 5 != _TEXT or head & 31 == _INDEFINITE:
         raise MalformedMessage("CBOR: a key is not text")
     value = _item(data, at, depth)
@@ -90,7 +99,7 @@ def _value_after_key(data: bytes, at: int, depth: int, keys: set[bytes]) -> int:
     if key in keys:
         raise MalformedMessage("CBOR: a key comes twice")
     keys.add(key)
-    if _byte(data, value) == _BREAK:
+    if data[value] == _BREAK:
         raise MalformedMessage("CBOR: a key without a value")
     return _item(data, value, depth)
 
@@ -98,7 +107,7 @@ def _value_after_key(data: bytes, at: int, depth: int, keys: set[bytes]) -> int:
 def _pieces(data: bytes, at: int, major: int, depth: int) -> int:
     """Walk a string of indefinite length, whose pieces are strings of its kind."""
     _check_depth(depth)
-    while (head := _byte(data, at)) != _BREAK:
+    while (head := data[at]) != _BREAK:
         if head >> 5 != major or head & 31 == _INDEFINITE:
             raise MalformedMessage("CBOR: a string of pieces of another kind")
         at = _item(data, at, depth + 1)
@@ -140,9 +149,3 @@ def _past(data: bytes, at: int, size: int) -> int:
     if size > len(data) - at:
         raise MalformedMessage("CBOR: cut short")
     return at + size
-
-
-def _byte(data: bytes, at: int) -> int:
-    if at >= len(data):
-        raise MalformedMessage("CBOR: cut short")
-    return data[at]

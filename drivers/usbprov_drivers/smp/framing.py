@@ -91,7 +91,7 @@ class RawFraming:
 
     def feed(self, data: bytes) -> Iterable[Message]:
         """Put messages together by the header's length; see ``Framing``."""
-        return self._decoder.feed(data)
+        return self._decoder.feed(data) if data or self._decoder.pending else ()
 
     def choose(self, offered: Framings) -> bool:
         """There is nothing to choose."""
