@@ -104,6 +104,11 @@ def places(serial: str | None) -> list[str]:
     return found
 
 
+def address_of(serial: str) -> int:
+    """Return the bus address of a device as soon as the host has all of it."""
+    return int((DEVICES / place_of(serial) / "devnum").read_text())
+
+
 def pull() -> None:
     """Pull the cable at the phone's end; the phone's process goes on."""
     (GADGETS / NAME / "UDC").write_text("\n")

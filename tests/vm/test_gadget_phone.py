@@ -10,6 +10,7 @@ from gadget_desk import (
     CONTROLLER,
     GADGETS,
     NAME,
+    address_of,
     crash,
     device_port,
     phone,
@@ -34,6 +35,14 @@ def _port() -> Iterator[None]:
         yield
 
 
+def came_back(address: int) -> bool:
+    """Say whether the phone is at another address than before, so was away."""
+    try:
+        return address_of(SERIAL) != address
+    except OSError:  # it has just left
+        return False
+
+
 def test_it_is_listed_and_provisioned_over_either_link(workplace: Workplace) -> None:
     # So slow, it leaves while the program still reads back what it has.
     with phone(workplace, "restarts", "latency=0.2"):
@@ -43,11 +52,13 @@ def test_it_is_listed_and_provisioned_over_either_link(workplace: Workplace) -> 
         given = set()
         for link in ("bulk", "serial"):
             workplace.variables["USBPROV_LINK"] = link
-            # The phone leaves the bus and comes back when it has its certificate.
+            before = address_of(SERIAL)
             ended = workplace.provision("--replace", "--return-seconds", "120", "--json")
             assert ended.code == 0, ended.err
             assert ended.document["outcome"] == "provisioned"
             given.add(ended.document["certificate"]["sha256"])
+            # Once it has its certificate it restarts: it leaves the bus and comes back.
+            wait_for(lambda old=before: came_back(old), "the phone to have restarted")
         assert len(given) == 2
         assert given & {row["sha256"] for row in workplace.published()}
 
