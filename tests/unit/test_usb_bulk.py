@@ -314,3 +314,48 @@ class TestResync:
         device.fail["control"] = STALL
         link.resync()
         assert ("clear_halt", 0x81) in device.log
+
+
+class TestPulledCable:
+    """What is under way when a cable is pulled fails as on a disturbed line, at first."""
+
+    DISTURBED = usb.core.USBError("Input/Output Error", None, errno.EIO)
+
+    def link_over(self, monkeypatch, *answers) -> tuple[Device, BulkLink]:
+        device = Device()
+        asked = iter(answers)
+
+        def control(kind, request, *_) -> bytes:
+            device.log.append(("control", kind, request))
+            answer = next(asked)
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        device.ctrl_transfer = control
+        device.reads = [self.DISTURBED]
+        monkeypatch.setattr(bulk.time, "sleep", lambda seconds: None)
+        return device, opened(device)
+
+    def test_is_told_once_the_host_has_noticed(self, monkeypatch):
+        device, link = self.link_over(monkeypatch, self.DISTURBED, TIMEOUT, GONE)
+        with pytest.raises(PhoneGone):
+            link.read(1)
+        assert device.log[-3:] == [("control", 0x80, 0)] * 3
+
+    def test_is_not_suspected_of_a_device_that_answers(self, monkeypatch):
+        _, link = self.link_over(monkeypatch, bytes(2))
+        with pytest.raises(LinkBroken):
+            link.read(1)
+
+    def test_is_not_waited_for_without_end(self, monkeypatch):
+        monkeypatch.setattr(bulk, "_NOTICE", 0.01)
+        _, link = self.link_over(monkeypatch, *[self.DISTURBED] * 100_000)
+        with pytest.raises(LinkBroken):
+            link.read(1)
+
+    def test_is_not_suspected_after_a_stall(self, monkeypatch):
+        device, link = self.link_over(monkeypatch)
+        device.reads = [STALL]
+        with pytest.raises(LinkBroken):
+            link.read(1)

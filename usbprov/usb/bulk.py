@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from usbprov.errors import LinkBroken, LinkTimeout
+from usbprov.errors import LinkBroken, LinkTimeout, PhoneGone
 from usbprov.usb.devices import InterfaceFacts
 from usbprov.usb.failures import FAILURES, link_error, opening_error
 from usbprov.usb.pyusb import Device, Interface, USBError, claim, dispose, release, send_request
@@ -32,6 +32,14 @@ _QUIET = 0.02
 """Seconds without data after which nothing old is on its way any more."""
 
 _DRAIN_TIMEOUT = 1.0
+
+_NOTICE = 3.0
+"""Seconds in which a host controller notices that a device was pulled, with plenty to spare."""
+
+_GET_STATUS = (0x80, 0, 0, 0)
+_STATUS_SIZE = 2
+_STATUS_TIMEOUT = 200
+"""The request that every device answers (USB 2.0, 9.4.5); milliseconds."""
 
 _T = TypeVar("_T")
 
@@ -156,7 +164,28 @@ class BulkLink:
         try:
             return action()
         except FAILURES as failure:
-            raise link_error(failure, self._name, timeout) from failure
+            error = link_error(failure, self._name, timeout)
+            raise (PhoneGone(self._name) if self._vanishes(failure) else error) from failure
+
+    def _vanishes(self, failure: Exception) -> bool:
+        """Say whether a transfer failed because the cable was just pulled.
+
+        What is under way then fails as on a disturbed line, and only a moment later the host
+        controller finds that nobody is there.
+        """
+        if getattr(failure, "errno", None) != errno.EIO:
+            return False
+        deadline = time.monotonic() + _NOTICE
+        while time.monotonic() < deadline:
+            try:
+                self._device.ctrl_transfer(*_GET_STATUS, _STATUS_SIZE, _STATUS_TIMEOUT)
+            except FAILURES as answer:
+                if isinstance(link_error(answer, self._name), PhoneGone):
+                    return True
+                time.sleep(_QUIET)
+            else:
+                return False
+        return False
 
     def _ask_to_forget(self) -> None:
         try:
