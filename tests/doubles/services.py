@@ -12,11 +12,11 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
 from usbprov.errors import UsbprovError
+from usbprov.net.credentials import Way
 from usbprov.phone.endpoint import Endpoint
 from usbprov.pki.certificates import to_der
 from usbprov.pki.keys import generate_rsa
 from usbprov.pki.requests import load_request
-from usbprov.webservices.ticket import Way
 from usbprov.webservices.trust.sources import GivenSource, SourceName
 
 HOST = "pool.contoso.test"

@@ -29,8 +29,8 @@ from pathlib import Path
 from usbprov.errors import UsbprovError
 from usbprov.phone.endpoint import Endpoint
 from usbprov.webservices.client import WebServices
-from usbprov.webservices.deadline import TimeLimits
-from usbprov.webservices.ticket import PinCredential
+from usbprov.net.deadline import TimeLimits
+from usbprov.net.credentials import PinCredential
 url, ca_file, extension, pin = sys.stdin.read().split()
 endpoint, limits = Endpoint("2ebb6f264f"), TimeLimits(connect=5, answer={SECONDS})
 with WebServices(url, ca_file=Path(ca_file), timeout=limits) as services:

@@ -23,9 +23,9 @@ from usbprov.engine.job import Job
 from usbprov.engine.steps.publish import PublishStep
 from usbprov.lab.faults import FAULTS, FaultName, Scope, parse_fault
 from usbprov.lab.up import Lab, LabOptions
+from usbprov.net.deadline import TimeLimits
 from usbprov.phone.contract import Phone, SlotState
 from usbprov.webservices.client import WebServices
-from usbprov.webservices.deadline import TimeLimits
 from usbprov.webservices.session import Answer, HttpSession
 
 PIN = "90210673"

@@ -20,6 +20,7 @@ from usbprov.engine.runner import Runner
 from usbprov.errors import Interrupted, PhoneChanged, UsbError, UsbprovError
 from usbprov.ledger.ledger import Ledger
 from usbprov.ledger.records import ArtifactKind, JobState
+from usbprov.net.credentials import Way
 from usbprov.phone.candidates import Reach, candidates
 from usbprov.phone.holding import hold
 from usbprov.phone.selection import select
@@ -27,7 +28,6 @@ from usbprov.pki import keys
 from usbprov.usb.buses import open_bus
 from usbprov.usb.locks import PhoneLocks
 from usbprov.usbip import Direction
-from usbprov.webservices.ticket import Way
 from usbprov_drivers.smp.emulator import EMULATOR
 
 URL = "https://pool.contoso.test/CertProv/CertProvisioningService.svc"

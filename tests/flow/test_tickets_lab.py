@@ -12,20 +12,20 @@ from usbprov.errors import CredentialRefused, NotOffered, PhoneRefused, WrongUse
 from usbprov.lab.faults import FaultName, parse_fault
 from usbprov.lab.up import Lab, LabOptions
 from usbprov.lab.users import LabUser
+from usbprov.net.credentials import (
+    CertificateCredential,
+    Credential,
+    PasswordCredential,
+    PinCredential,
+    Way,
+    WindowsCredential,
+)
 from usbprov.pki.certificates import load_certificate, to_der
 from usbprov.pki.keys import generate_rsa, key_digest
 from usbprov.pki.requests import build_request
 from usbprov.webservices.client import WebServices
 from usbprov.webservices.metadata import TicketMethod
-from usbprov.webservices.ticket import (
-    CertificateCredential,
-    Credential,
-    PasswordCredential,
-    PinCredential,
-    TicketCache,
-    Way,
-    WindowsCredential,
-)
+from usbprov.webservices.ticket import TicketCache
 
 
 @pytest.fixture(scope="module")

@@ -43,8 +43,8 @@ from usbprov.errors import (
     UsageError,
     UsbprovError,
 )
+from usbprov.net.credentials import Way, WindowsCredential
 from usbprov.webservices.session import Answer
-from usbprov.webservices.ticket import Way, WindowsCredential
 from usbprov.webservices.windows import challenges, channel_bindings
 
 PASSWORD = "Canary-Passw0rd"
@@ -179,7 +179,7 @@ def test_account_without_a_domain_is_sent_as_it_was_typed(pool: Pool, port: Wind
 def test_negotiate_without_kerberos_is_ntlm(
     pool: Pool, port: WindowsPort, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("usbprov.webservices.kerberos.installed", lambda: False)
+    monkeypatch.setattr("usbprov.net.kerberos.installed", lambda: False)
     port.schemes = "Negotiate, NTLM"
     with pool.client() as services:
         services.ticket(

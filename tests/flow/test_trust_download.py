@@ -21,7 +21,7 @@ from usbprov.errors import (
     ServerUnreachable,
     UsbprovError,
 )
-from usbprov.webservices.deadline import TimeLimits
+from usbprov.net.deadline import TimeLimits
 from usbprov.webservices.trust.download import GUESS, ChainForm, DownloadSource
 
 CHAIN = (issue("Root").certificate, issue("Middle A", issue("Root")).certificate)

@@ -27,13 +27,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from usbprov.errors import CredentialRefused, NotOffered, RequestRefused, WrongUser
+from usbprov.net.credentials import PinCredential
+from usbprov.net.deadline import DEFAULT_LIMITS, TimeLimits
 from usbprov.phone.endpoint import Endpoint
 from usbprov.pki.keys import generate_rsa, key_digest
 from usbprov.pki.requests import build_request
 from usbprov.webservices.client import WebServices
-from usbprov.webservices.deadline import DEFAULT_LIMITS, TimeLimits
 from usbprov.webservices.metadata import TicketMethod
-from usbprov.webservices.ticket import PinCredential
 
 ENDPOINT = Endpoint("2ebb6f264f")
 CREDENTIAL = PinCredential("1001", "72051944")

@@ -40,8 +40,8 @@ from usbprov.errors import (
     ServiceError,
     UsbprovError,
 )
+from usbprov.net.deadline import TimeLimits
 from usbprov.webservices.client import WebServices
-from usbprov.webservices.deadline import TimeLimits
 
 MEX = f"{CERTPROV}/mex"
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\n"

@@ -24,14 +24,15 @@ from usbprov.errors import (
 from usbprov.lab.faults import FaultName, FaultSetting, parse_fault
 from usbprov.lab.store import published
 from usbprov.lab.up import Lab, LabOptions
+from usbprov.net.credentials import PinCredential
+from usbprov.net.deadline import TimeLimits
 from usbprov.pki.certificates import common_names, load_certificate, thumbprint
 from usbprov.pki.keys import generate_rsa, key_digest
 from usbprov.pki.requests import build_request
 from usbprov.pki.validation import Verifier
 from usbprov.webservices.client import WebServices
-from usbprov.webservices.deadline import TimeLimits
 from usbprov.webservices.metadata import TicketMethod
-from usbprov.webservices.ticket import PinCredential, Ticket
+from usbprov.webservices.ticket import Ticket
 
 ALICE, BOB, CAROL = (f"sip:{name}@contoso.test" for name in ("alice", "bob", "carol"))
 

@@ -30,9 +30,9 @@ from usbprov.errors import (
     ServerUnreachable,
     TrustError,
 )
+from usbprov.net.deadline import TimeLimits
 from usbprov.pki.certificates import thumbprint
 from usbprov.webservices.client import WebServices
-from usbprov.webservices.deadline import TimeLimits
 
 
 def other_name() -> Authority:

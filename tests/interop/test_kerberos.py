@@ -9,10 +9,10 @@ from processes import Ended, Station, station, wait_for
 
 from usbprov.errors import CredentialRefused, NotOffered, ServerUnreachable, UsageError
 from usbprov.lab.up import Lab, LabOptions
+from usbprov.net import kerberos
+from usbprov.net.credentials import Way, WindowsCredential
 from usbprov.phone.endpoint import Endpoint
-from usbprov.webservices import kerberos
 from usbprov.webservices.client import WebServices
-from usbprov.webservices.ticket import Way, WindowsCredential
 
 ENDPOINT = Endpoint("2ebb6f264f")
 ALICE = "sip:alice@contoso.test"

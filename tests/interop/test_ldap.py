@@ -22,8 +22,8 @@ from usbprov.errors import (
     NameMismatch,
     UsbprovError,
 )
+from usbprov.net.deadline import TimeLimits
 from usbprov.pki.certificates import load_pem_certificates, to_der, to_pem
-from usbprov.webservices.deadline import TimeLimits
 from usbprov.webservices.trust.directory import Bind, DirectorySource, directory_address
 
 ROOT = issue("Contoso Root")

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from usbprov.errors import AnswerInvalid, ServerTimeout, ServerUnreachable
-from usbprov.webservices.deadline import TimeLimits
+from usbprov.net.deadline import TimeLimits
 from usbprov.webservices.discovery.fetch import Fetcher
 
 LIMITS = TimeLimits(connect=2, answer=0.5)

@@ -45,13 +45,13 @@ from usbprov.errors import (
 )
 from usbprov.ledger.ledger import Ledger
 from usbprov.ledger.records import ArtifactKind, JobState, StepState
+from usbprov.net.credentials import Way
 from usbprov.phone import registry
 from usbprov.phone.candidates import Reach, candidates
 from usbprov.phone.contract import Capability, SlotState
 from usbprov.phone.holding import HeldPhone, hold
 from usbprov.pki.certificates import thumbprint
 from usbprov.usb.locks import PhoneLocks
-from usbprov.webservices.ticket import Way
 
 URL = "https://pool.contoso.test/CertProv/CertProvisioningService.svc"
 ORDER = Order(URL, CredentialOrder((Way.PIN,), "1001"))

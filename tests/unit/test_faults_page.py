@@ -9,11 +9,11 @@ import pytest
 from usbprov import errors
 from usbprov.engine.retry import RetryPolicy
 from usbprov.errors import ServiceError, TrustError, UsbprovError
+from usbprov.net.deadline import DEFAULT_LIMITS
+from usbprov.net.site import read_site
+from usbprov.net.tls import _BY_VERIFY_CODE
 from usbprov.webservices.adapters import load_pin_form
-from usbprov.webservices.deadline import DEFAULT_LIMITS
 from usbprov.webservices.faults import TABLE
-from usbprov.webservices.site import read_site
-from usbprov.webservices.tls import _BY_VERIFY_CODE
 from usbprov.webservices.trust.download import read_form
 from usbprov.webservices.xmlsafe import MAX_BYTES, MAX_TAGS
 

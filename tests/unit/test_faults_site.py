@@ -6,9 +6,9 @@ import pytest
 from lxml import etree
 
 from usbprov.errors import ConfigInvalid, UsageError
+from usbprov.net.credentials import PinCredential
+from usbprov.net.site import DEFAULT_TLS, Site, TlsVersion, read_site
 from usbprov.webservices.adapters import load_pin_form
-from usbprov.webservices.site import DEFAULT_TLS, Site, TlsVersion, read_site
-from usbprov.webservices.ticket import PinCredential
 
 SOURCE = Path("/etc/usbprov/config.toml")
 CREDENTIAL = PinCredential("1001", "7205é")

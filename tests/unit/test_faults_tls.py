@@ -17,12 +17,12 @@ from usbprov.errors import (
     ServerCertificateExpired,
     TrustError,
 )
-from usbprov.webservices import failures
-from usbprov.webservices.deadline import TimeLimits
-from usbprov.webservices.failures import exchange_error, presented_lines
+from usbprov.net import failures
+from usbprov.net.deadline import TimeLimits
+from usbprov.net.failures import exchange_error, presented_lines
+from usbprov.net.site import TlsVersion
+from usbprov.net.tls import tls_context, trust_error
 from usbprov.webservices.session import HttpSession
-from usbprov.webservices.site import TlsVersion
-from usbprov.webservices.tls import tls_context, trust_error
 from usbprov.webservices.urls import server_of
 
 

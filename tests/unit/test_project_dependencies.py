@@ -28,7 +28,7 @@ EXTRAS = {
 LAB = RUNTIME | EXTRAS["lab"]
 PLACES = {
     ROOT / "usbprov" / "lab": "lab",
-    ROOT / "usbprov" / "webservices" / "kerberos.py": "kerberos",
+    ROOT / "usbprov" / "net" / "kerberos.py": "kerberos",
     ROOT / "usbprov" / "webservices" / "trust" / "ldap.py": "ldap",
 }
 """The folders and files that may import what an extra has."""

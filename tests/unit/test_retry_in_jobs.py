@@ -30,7 +30,7 @@ from usbprov.errors import (
 )
 from usbprov.ledger.ledger import Ledger
 from usbprov.ledger.records import JobState, StepState
-from usbprov.webservices.ticket import Way
+from usbprov.net.credentials import Way
 
 URL = "https://pool.contoso.test/CertProv/CertProvisioningService.svc"
 QUICK = RetryPolicy(attempts=4, seconds=30, first_wait=0.001, longest_wait=0.001)

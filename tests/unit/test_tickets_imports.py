@@ -7,7 +7,7 @@ HEAVY = ("spnego", "gssapi", "krb5")
 CODE = """
 import sys
 from usbprov.webservices import client, methods
-from usbprov.webservices.ticket import *
+from usbprov.net.credentials import *
 {more}
 print([name for name in {heavy} if name in sys.modules])
 """

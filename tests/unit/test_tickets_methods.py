@@ -13,14 +13,7 @@ from doubles.services import certify
 from lxml import etree
 
 from usbprov.errors import NotOffered, UsageError
-from usbprov.phone.endpoint import Endpoint
-from usbprov.pki.certificates import to_der
-from usbprov.pki.keys import generate_rsa
-from usbprov.webservices.issue import issue_fields, read_ticket
-from usbprov.webservices.methods import PORTS, Method, method_of
-from usbprov.webservices.session import Answer
-from usbprov.webservices.soap import Operation, call
-from usbprov.webservices.ticket import (
+from usbprov.net.credentials import (
     CertificateCredential,
     Credential,
     PasswordCredential,
@@ -28,6 +21,13 @@ from usbprov.webservices.ticket import (
     Way,
     WindowsCredential,
 )
+from usbprov.phone.endpoint import Endpoint
+from usbprov.pki.certificates import to_der
+from usbprov.pki.keys import generate_rsa
+from usbprov.webservices.issue import issue_fields, read_ticket
+from usbprov.webservices.methods import PORTS, Method, method_of
+from usbprov.webservices.session import Answer
+from usbprov.webservices.soap import Operation, call
 from usbprov.webservices.xmlsafe import parse
 
 ENDPOINT = Endpoint("2ebb6f264f")

@@ -8,7 +8,7 @@ import pytest
 from usbprov.cli.credentials import CredentialOptions, credential_order, secret_of
 from usbprov.cli.main import run
 from usbprov.errors import ExitCode, UsageError
-from usbprov.webservices.ticket import Way
+from usbprov.net.credentials import Way
 
 Given = CredentialOptions
 

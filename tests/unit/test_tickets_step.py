@@ -19,16 +19,16 @@ from usbprov.engine.result import Outcome, Result
 from usbprov.engine.runner import Runner
 from usbprov.errors import CredentialRefused, UsageError, WrongUser
 from usbprov.ledger.ledger import Ledger
-from usbprov.phone.contract import Capability
-from usbprov.pki.certificates import load_certificate
-from usbprov.webservices.proof import digest_info
-from usbprov.webservices.ticket import (
+from usbprov.net.credentials import (
     CertificateCredential,
     PasswordCredential,
     PinCredential,
     Way,
     WindowsCredential,
 )
+from usbprov.phone.contract import Capability
+from usbprov.pki.certificates import load_certificate
+from usbprov.webservices.proof import digest_info
 
 URL = "https://pool.contoso.test/CertProv/CertProvisioningService.svc"
 ALICE, BOB = "sip:alice@contoso.test", "sip:bob@contoso.test"
@@ -83,7 +83,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 
 @pytest.fixture(autouse=True)
 def _no_kerberos_ticket(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("usbprov.webservices.kerberos.has_ticket", lambda: False)
+    monkeypatch.setattr("usbprov.net.kerberos.has_ticket", lambda: False)
 
 
 def learnt(result: Result) -> str:
@@ -155,7 +155,7 @@ def test_each_way_has_its_credential(
 def test_kerberos_ticket_that_is_there_needs_no_secret(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, way: Way
 ) -> None:
-    monkeypatch.setattr("usbprov.webservices.kerberos.has_ticket", lambda: True)
+    monkeypatch.setattr("usbprov.net.kerberos.has_ticket", lambda: True)
     bench.run(CredentialOrder((way,)))
     assert bench.services.credentials == [WindowsCredential(way)]
     assert bench.asked == 0

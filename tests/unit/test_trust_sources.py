@@ -8,8 +8,8 @@ import pytest
 from doubles.certificates import issue
 
 from usbprov.errors import ConfigInvalid, ObjectUnreadable, UsageError
+from usbprov.net.site import Site, read_site
 from usbprov.pki.certificates import to_der, to_pem
-from usbprov.webservices.site import Site, read_site
 from usbprov.webservices.trust.directory import (
     Bind,
     DirectoryAddress,

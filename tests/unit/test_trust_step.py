@@ -15,9 +15,9 @@ from usbprov.engine.runner import Runner
 from usbprov.errors import PhoneCannotVerify, PhoneDistrusts, SourceUnverified
 from usbprov.ledger.ledger import Ledger
 from usbprov.ledger.records import JobState
+from usbprov.net.credentials import Way
 from usbprov.pki.certificates import thumbprint
 from usbprov.pki.limits import ChainLimits, SignatureKind
-from usbprov.webservices.ticket import Way
 
 URL = "https://pool.contoso.test/CertProv/CertProvisioningService.svc"
 

@@ -15,7 +15,7 @@ HEAVY = ("zeep", "lxml", "requests", "urllib3", "cryptography", "ssl")
 def test_importing_and_making_a_client_loads_nothing_heavy() -> None:
     code = (
         "import sys; from usbprov.webservices.client import WebServices;"
-        "from usbprov.webservices.ticket import PinCredential;"
+        "from usbprov.net.credentials import PinCredential;"
         "WebServices('https://pool.test').close();"
         f"print([name for name in {HEAVY} if name in sys.modules])"
     )

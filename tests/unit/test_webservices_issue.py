@@ -7,11 +7,12 @@ import pytest
 from lxml import etree
 
 from usbprov.errors import AnswerInvalid, UsageError
+from usbprov.net.credentials import PinCredential
 from usbprov.phone.endpoint import Endpoint
 from usbprov.webservices.adapters import load_pin_form
 from usbprov.webservices.issue import read_ticket
 from usbprov.webservices.proof import timestamp
-from usbprov.webservices.ticket import PinCredential, Ticket
+from usbprov.webservices.ticket import Ticket
 from usbprov.webservices.xmlsafe import parse
 
 ENDPOINT = Endpoint("2ebb6f264f")

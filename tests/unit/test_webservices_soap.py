@@ -7,13 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from lxml import etree
 
+from usbprov.net.credentials import PinCredential
 from usbprov.phone.endpoint import Endpoint
 from usbprov.webservices import soap
 from usbprov.webservices.adapters import load_pin_form
 from usbprov.webservices.issue import issue_fields
 from usbprov.webservices.publish import publish_fields
 from usbprov.webservices.session import Answer
-from usbprov.webservices.ticket import PinCredential
 
 ENDPOINT = Endpoint("2ebb6f264f")
 URL = "https://pool.test/service"

@@ -9,7 +9,7 @@ import click
 from usbprov.cli.secret import secret_source
 from usbprov.engine.order import CredentialOrder
 from usbprov.errors import UsageError
-from usbprov.webservices.ticket import Way
+from usbprov.net.credentials import Way
 
 F = TypeVar("F", bound=Callable[..., object])
 

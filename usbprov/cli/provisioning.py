@@ -17,9 +17,9 @@ from usbprov.engine.retry import RetryPolicy
 from usbprov.engine.runner import Runner
 from usbprov.errors import UsbprovError
 from usbprov.ledger.ledger import Ledger
+from usbprov.net.site import Site
 from usbprov.phone.candidates import Candidate
 from usbprov.phone.holding import hold
-from usbprov.webservices.site import Site
 from usbprov.webservices.ticket import TicketCache
 
 

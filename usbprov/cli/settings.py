@@ -9,10 +9,10 @@ import click
 
 if TYPE_CHECKING:
     from usbprov.ledger.ledger import Ledger
+    from usbprov.net.site import Site
     from usbprov.phone.candidates import Candidate, Reach
     from usbprov.phone.holding import HeldPhone
     from usbprov.usb.devices import Bus
-    from usbprov.webservices.site import Site
 
 ENVIRONMENT_PREFIX = "USBPROV"
 _SITE = "usbprov.site"
@@ -108,7 +108,7 @@ def current() -> Settings:
 
 def site(allow_old_tls: Sequence[str]) -> "Site":
     """Return what is settled about the servers, in the settings file and by ``--allow-old-tls``."""
-    from usbprov.webservices.site import Site
+    from usbprov.net.site import Site
 
     settled: Site = click.get_current_context().meta.get(_SITE) or Site()
     return settled.allowing_old_tls(allow_old_tls)
@@ -126,7 +126,7 @@ def load_config(ctx: click.Context, _parameter: click.Parameter, path: Path | No
     import tomllib
 
     from usbprov.errors import ConfigInvalid
-    from usbprov.webservices.site import read_site
+    from usbprov.net.site import read_site
 
     try:
         values = tomllib.loads(source.read_text("utf-8"))
@@ -155,7 +155,7 @@ def _default_config() -> Path:
 
 def _check_top(ctx: click.Context, values: dict[str, Any], source: Path) -> None:
     from usbprov.cli.lazy import name_settings
-    from usbprov.webservices.site import TABLES
+    from usbprov.net.site import TABLES
 
     group = ctx.command
     commands: Sequence[str] = group.list_commands(ctx) if isinstance(group, click.Group) else ()

@@ -14,7 +14,8 @@ from usbprov.phone.endpoint import Endpoint, endpoint_of
 from usbprov.phone.holding import HeldPhone
 
 if TYPE_CHECKING:
-    from usbprov.webservices.ticket import Credential, Ticket, Way
+    from usbprov.net.credentials import Credential, Way
+    from usbprov.webservices.ticket import Ticket
     from usbprov.webservices.trust.sources import Source
 
 T = TypeVar("T")

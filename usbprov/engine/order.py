@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from usbprov.net.credentials import Way
 from usbprov.pki.keys import DEFAULT_RSA_BITS
-from usbprov.webservices.ticket import Way
 
 
 class KeySource(StrEnum):

@@ -18,6 +18,10 @@ code and is generated from this module.
     │                  CredentialRefused, WrongUser, AnswerInvalid, NotOffered, StoreUnreachable,
     │                  ServerBusy, RegistrarUnavailable, RedirectRefused
     │   └── CredentialRefused ─ PinLocked, PinUnset, NumberShared
+    ├── RegistrarError ─ RegistrarUnreachable, RegistrarTimeout, RegistrarFailed, SignInRefused,
+    │                    CertificateNotAccepted, AccountNotAccepted, UserUnknown, UserNotAllowed,
+    │                    SchemeNotOffered, RegistrarUnproved, RegistrarAnswerInvalid,
+    │                    RedirectsEndless, HandshakeNotAgreed
     ├── TrustError ─ ChainUntrusted, NameMismatch, ServerCertificateExpired, HandshakeFailed,
     │                PhoneDistrusts, PhoneCannotVerify, SourceUnverified
     ├── DirectoryError ─ DirectoryUnreachable, DirectoryRefused
@@ -74,6 +78,22 @@ from usbprov.errors.phone import (
     TransferCorrupt,
     Unsupported,
 )
+from usbprov.errors.registrar import (
+    AccountNotAccepted,
+    CertificateNotAccepted,
+    HandshakeNotAgreed,
+    RedirectsEndless,
+    RegistrarAnswerInvalid,
+    RegistrarError,
+    RegistrarFailed,
+    RegistrarTimeout,
+    RegistrarUnproved,
+    RegistrarUnreachable,
+    SchemeNotOffered,
+    SignInRefused,
+    UserNotAllowed,
+    UserUnknown,
+)
 from usbprov.errors.services import (
     AnswerInvalid,
     CredentialRefused,
@@ -106,9 +126,11 @@ from usbprov.errors.usage import ConfigInvalid, UsageError
 
 __all__ = [
     "AccessDenied",
+    "AccountNotAccepted",
     "AmbiguousPhone",
     "AnswerInvalid",
     "BusUnavailable",
+    "CertificateNotAccepted",
     "CertificateUnfit",
     "ChainUntrusted",
     "CheckFailed",
@@ -124,6 +146,7 @@ __all__ = [
     "ExitCode",
     "GadgetUnusable",
     "HandshakeFailed",
+    "HandshakeNotAgreed",
     "HostError",
     "Interrupted",
     "JobBusy",
@@ -164,15 +187,24 @@ __all__ = [
     "ProtocolViolation",
     "ReadBackDiffers",
     "RedirectRefused",
+    "RedirectsEndless",
+    "RegistrarAnswerInvalid",
+    "RegistrarError",
+    "RegistrarFailed",
+    "RegistrarTimeout",
     "RegistrarUnavailable",
+    "RegistrarUnproved",
+    "RegistrarUnreachable",
     "RequestRefused",
     "RulesNotChanged",
+    "SchemeNotOffered",
     "ServerBusy",
     "ServerCertificateExpired",
     "ServerFailed",
     "ServerTimeout",
     "ServerUnreachable",
     "ServiceError",
+    "SignInRefused",
     "SlotOccupied",
     "SomeFailed",
     "SourceUnverified",
@@ -183,5 +215,7 @@ __all__ = [
     "UsageError",
     "UsbError",
     "UsbprovError",
+    "UserNotAllowed",
+    "UserUnknown",
     "WrongUser",
 ]

@@ -17,7 +17,7 @@ from usbprov.errors import ConfigInvalid, UsageError
 if TYPE_CHECKING:
     from lxml import etree
 
-    from usbprov.webservices.ticket import PinCredential
+    from usbprov.net.credentials import PinCredential
 
 _OURS = "usbprov/webservices/pin.toml"
 _MOST_BYTES = 65_536

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from usbprov.errors import CredentialRefused, NotOffered, UsageError, WrongUser
+from usbprov.net.credentials import Credential, Way
+from usbprov.net.deadline import DEFAULT_LIMITS, TimeLimits
+from usbprov.net.site import DEFAULT_TLS, Site
 from usbprov.phone.endpoint import Endpoint
-from usbprov.webservices.deadline import DEFAULT_LIMITS, TimeLimits
-from usbprov.webservices.site import DEFAULT_TLS, Site
-from usbprov.webservices.ticket import Credential, Ticket, TicketCache, Way, sip_uri
+from usbprov.webservices.ticket import Ticket, TicketCache, sip_uri
 from usbprov.webservices.urls import host_of, port_of, server_of, service_url
 
 if TYPE_CHECKING:
@@ -83,14 +84,14 @@ class WebServices:
 
     @functools.cached_property
     def _tls(self) -> "ssl.SSLContext":
-        from usbprov.webservices.tls import tls_context
+        from usbprov.net.tls import tls_context
 
         return tls_context(self._ca_file, self._site.least_tls(host_of(self.url)))
 
     @functools.cached_property
     def _session(self) -> "HttpSession":
+        from usbprov.net.tls import tls_context
         from usbprov.webservices.session import HttpSession
-        from usbprov.webservices.tls import tls_context
 
         others = {h: tls_context(self._ca_file, v) for h, v in self._site.min_tls.items()}
         return HttpSession(tls_context(self._ca_file, DEFAULT_TLS), self._limits, others)
@@ -247,8 +248,8 @@ class WebServices:
             ServiceError: The server is not reached.
             TrustError: It cannot prove who it is.
         """
-        from usbprov.webservices.failures import exchange_error
-        from usbprov.webservices.tls import presented_chain
+        from usbprov.net.failures import exchange_error
+        from usbprov.net.tls import presented_chain
 
         began = time.monotonic()
         host, port = host_of(self.url), port_of(self.url)
@@ -260,7 +261,7 @@ class WebServices:
 
     def trusted_roots(self) -> list[bytes]:
         """Return the trust anchors (DER) known so far; ask after ``presented_chain``."""
-        from usbprov.webservices.tls import trusted_roots
+        from usbprov.net.tls import trusted_roots
 
         return trusted_roots(self._tls)
 

@@ -31,7 +31,7 @@ from usbprov.errors import (
     ServiceError,
     StoreUnreachable,
 )
-from usbprov.webservices.failures import cleaned
+from usbprov.net.failures import cleaned
 from usbprov.webservices.session import REDIRECTS, Answer
 from usbprov.webservices.xmlsafe import descendants, find_path, parse, text_of
 

@@ -14,12 +14,7 @@ from typing import ClassVar, assert_never
 from lxml import etree
 
 from usbprov.errors import UsageError
-from usbprov.webservices.adapters import load_pin_form
-from usbprov.webservices.metadata import TicketMethod
-from usbprov.webservices.names import PASSWORD_TEXT, SOAP, WSSE
-from usbprov.webservices.proof import timestamp, x509_signature, x509_token
-from usbprov.webservices.soap import Post, Security, insert_of
-from usbprov.webservices.ticket import (
+from usbprov.net.credentials import (
     CertificateCredential,
     Credential,
     PasswordCredential,
@@ -27,6 +22,11 @@ from usbprov.webservices.ticket import (
     Way,
     WindowsCredential,
 )
+from usbprov.webservices.adapters import load_pin_form
+from usbprov.webservices.metadata import TicketMethod
+from usbprov.webservices.names import PASSWORD_TEXT, SOAP, WSSE
+from usbprov.webservices.proof import timestamp, x509_signature, x509_token
+from usbprov.webservices.soap import Post, Security, insert_of
 
 PORTS: Mapping[Way, Sequence[TicketMethod]] = {
     Way.PIN: (TicketMethod.PIN,),

@@ -15,9 +15,9 @@ from urllib3.exceptions import HTTPError
 
 from usbprov import __version__
 from usbprov.errors import RedirectRefused
+from usbprov.net.deadline import TimeLimits, time_limit
+from usbprov.net.failures import exchange_error
 from usbprov.webservices.bodies import read_capped
-from usbprov.webservices.deadline import TimeLimits, time_limit
-from usbprov.webservices.failures import exchange_error
 from usbprov.webservices.urls import redirected, server_of
 
 logger = logging.getLogger(__name__)

@@ -23,10 +23,10 @@ from spnego.channel_bindings import GssChannelBindings
 from spnego.exceptions import NegotiateOptions
 
 from usbprov.errors import AnswerInvalid, NotOffered, ServerUnreachable, UsageError
-from usbprov.webservices import kerberos
+from usbprov.net import kerberos
+from usbprov.net.credentials import Way, WindowsCredential
 from usbprov.webservices.session import Answer
 from usbprov.webservices.soap import Post
-from usbprov.webservices.ticket import Way, WindowsCredential
 from usbprov.webservices.urls import host_of, server_of
 
 logger = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ from usbprov.lab.phones import MAX_PHONES, parse_personality, port_paths
 from usbprov.lab.up import Lab, LabFacts, LabOptions
 from usbprov.lab.users import DEFAULT_USERS, LabUser
 from usbprov.ledger.ledger import Ledger
-from usbprov.webservices.ticket import Way
+from usbprov.net.credentials import Way
 
 
 @click.command()

@@ -10,17 +10,17 @@ from usbprov.engine.steps.publish import has_certificate
 from usbprov.engine.steps.trust import refuse_unverifiable
 from usbprov.engine.times import local
 from usbprov.errors import UsageError
-from usbprov.phone.contract import Capability, ObjectKind
-from usbprov.pki.certificates import load_certificate
-from usbprov.webservices.ticket import (
+from usbprov.net.credentials import (
     CertificateCredential,
     Credential,
     PasswordCredential,
     PinCredential,
-    Ticket,
     Way,
     WindowsCredential,
 )
+from usbprov.phone.contract import Capability, ObjectKind
+from usbprov.pki.certificates import load_certificate
+from usbprov.webservices.ticket import Ticket
 
 _WORDS = {
     Way.PIN: "PIN",
@@ -109,7 +109,7 @@ def _no_certificate(job: Job) -> str | None:
 
 
 def _no_kerberos(job: Job) -> str | None:
-    from usbprov.webservices.kerberos import has_ticket  # noqa: PLC0415 - only when needed
+    from usbprov.net.kerberos import has_ticket  # noqa: PLC0415 - only when needed
 
     if job.order.credential.name or has_ticket():
         return None

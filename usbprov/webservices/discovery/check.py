@@ -14,12 +14,12 @@ from usbprov.errors import (
     TrustError,
     UsbprovError,
 )
+from usbprov.net.deadline import TimeLimits
+from usbprov.net.site import Site
 from usbprov.webservices.client import WebServices
-from usbprov.webservices.deadline import TimeLimits
 from usbprov.webservices.discovery.findings import Finding, FindingKind
 from usbprov.webservices.discovery.records import resolves
 from usbprov.webservices.discovery.report import Check
-from usbprov.webservices.site import Site
 from usbprov.webservices.urls import host_of, server_of
 
 _LIMITS = TimeLimits(connect=5.0, answer=15.0)

@@ -11,7 +11,7 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, PoolManager, Retry
 from urllib3.connection import HTTPConnection
 
-from usbprov.webservices.deadline import TimeLimits, time_left
+from usbprov.net.deadline import TimeLimits, time_left
 from usbprov.webservices.session import Answer, HttpSession
 
 MEDIA_TYPE = "application/vnd.microsoft.rtc.autodiscover+xml"

@@ -6,8 +6,8 @@ from enum import Enum
 from pathlib import Path
 
 from usbprov.errors import DhcpNotPermitted, NothingFound, UsbprovError
+from usbprov.net.site import Site
 from usbprov.webservices.discovery.findings import Finding
-from usbprov.webservices.site import Site
 from usbprov.webservices.urls import host_of, port_of
 
 

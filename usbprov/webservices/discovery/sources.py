@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from usbprov.errors import ServiceError
-from usbprov.webservices.deadline import TimeLimits
+from usbprov.net.deadline import TimeLimits
 from usbprov.webservices.discovery import inform, option43, option120
 from usbprov.webservices.discovery.explanation import is_within
 from usbprov.webservices.discovery.findings import Finding, FindingKind
@@ -253,9 +253,9 @@ def ask_autodiscover(request: DiscoveryRequest) -> SourceReport:
     Raises:
         ConfigInvalid: The file of trust anchors cannot be used.
     """
+    from usbprov.net.tls import tls_context
     from usbprov.webservices.discovery import autodiscover
     from usbprov.webservices.discovery.fetch import Fetcher
-    from usbprov.webservices.tls import tls_context
 
     domain = request.sip_domain
     if domain is None:

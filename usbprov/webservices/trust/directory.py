@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from usbprov.errors import DirectoryRefused, ObjectUnreadable, UsageError
+from usbprov.net.deadline import DEFAULT_LIMITS, TimeLimits
 from usbprov.pki.certificates import load_certificate
-from usbprov.webservices.deadline import DEFAULT_LIMITS, TimeLimits
 from usbprov.webservices.trust.sources import Certificates, SourceName
 
 if TYPE_CHECKING:

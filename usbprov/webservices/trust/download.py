@@ -16,8 +16,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from usbprov.errors import AnswerInvalid, ConfigInvalid, ObjectUnreadable, UsageError
+from usbprov.net.deadline import DEFAULT_LIMITS, TimeLimits, time_left, time_limit
 from usbprov.pki.bundles import load_bundle
-from usbprov.webservices.deadline import DEFAULT_LIMITS, TimeLimits, time_left, time_limit
 from usbprov.webservices.trust.sources import Certificates, SourceName
 
 # ruff: noqa: PLC0415 - HTTP and XML are imported when something is downloaded
@@ -139,7 +139,7 @@ def download_url(text: str) -> str:
 
 
 def _exchange(url: str, form: ChainForm, limits: TimeLimits) -> bytes:
-    from usbprov.webservices.failures import exchange_error
+    from usbprov.net.failures import exchange_error
     from usbprov.webservices.faults import complaint_error
     from usbprov.webservices.session import Answer
 

@@ -23,9 +23,9 @@ from usbprov.errors import (
     UsageError,
     UsbprovError,
 )
-from usbprov.webservices.deadline import TimeLimits
-from usbprov.webservices.failures import cleaned
-from usbprov.webservices.tls import tls_context, trust_error
+from usbprov.net.deadline import TimeLimits
+from usbprov.net.failures import cleaned
+from usbprov.net.tls import tls_context, trust_error
 
 try:
     import ldap3

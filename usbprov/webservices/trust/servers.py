@@ -9,11 +9,11 @@ from ssl import SSLError
 from urllib.parse import urlsplit
 
 from usbprov.errors import TrustError, UsageError
+from usbprov.net.deadline import DEFAULT_LIMITS, TimeLimits
+from usbprov.net.failures import exchange_error
+from usbprov.net.site import Site
+from usbprov.net.tls import look_at_chain, presented_chain, tls_context
 from usbprov.pki.certificates import load_certificate
-from usbprov.webservices.deadline import DEFAULT_LIMITS, TimeLimits
-from usbprov.webservices.failures import exchange_error
-from usbprov.webservices.site import Site
-from usbprov.webservices.tls import look_at_chain, presented_chain, tls_context
 from usbprov.webservices.trust.sources import Certificates
 from usbprov.webservices.urls import host_of, port_of, service_url
 

@@ -23,10 +23,10 @@ from usbprov.errors import (
     ServerCertificateExpired,
     TrustError,
 )
+from usbprov.net.deadline import time_left
+from usbprov.net.site import DEFAULT_TLS, TlsVersion
 from usbprov.pki.bundles import load_bundle
 from usbprov.pki.certificates import to_der
-from usbprov.webservices.deadline import time_left
-from usbprov.webservices.site import DEFAULT_TLS, TlsVersion
 
 _CHAIN = (ChainUntrusted, "chain")
 

@@ -17,8 +17,8 @@ from usbprov.errors import (
     ServiceError,
     TrustError,
 )
+from usbprov.net.tls import look_at_chain, trust_error
 from usbprov.pki.certificates import load_certificate, shown_name, thumbprint
-from usbprov.webservices.tls import look_at_chain, trust_error
 
 Failure = ServiceError | TrustError
 

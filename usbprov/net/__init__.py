@@ -1,0 +1,1 @@
+"""What all clients of servers share: verified TLS, time limits, credentials, Kerberos."""

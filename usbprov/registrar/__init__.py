@@ -1,0 +1,1 @@
+"""Signing in at a Registrar: SIP REGISTER with TLS-DSK, NTLM or Kerberos."""
