@@ -70,7 +70,8 @@ class CertificateCredential:
 
     Attributes:
         certificate: The certificate, DER.
-        sign: Pads a SHA-256 DigestInfo (51 bytes, RFC 8017 9.2) by PKCS#1 v1.5 and signs it.
+        sign: Pads a SHA-256 DigestInfo (51 bytes, RFC 8017 9.2), or for TLS before 1.2 an MD5 and
+            a SHA-1 digest (36 bytes, RFC 4346 7.4.8), by PKCS#1 v1.5 and signs it.
     """
 
     certificate: bytes

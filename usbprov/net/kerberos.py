@@ -189,6 +189,41 @@ def begin(
     raise failure
 
 
+def begin_signing(cache: str, service: str, host: str, server: str) -> "tuple[ContextProxy, bytes]":
+    """Begin a sign-in by Kerberos without SPNEGO and without an answer, for signing messages.
+
+    Args:
+        cache: Name of the credential cache.
+        service: Service class of the server's principal.
+        host: Host of the server's principal.
+        server: The server, for errors.
+
+    Returns:
+        The context, complete from this side, and its one token.
+
+    Raises:
+        NotOffered: The KDC does not know the service.
+        ServerUnreachable: No KDC can be reached.
+        CredentialRefused: The KDC gives no ticket for the service.
+    """
+    import spnego
+    from spnego.exceptions import NegotiateOptions, SpnegoError
+
+    try:
+        context = spnego.client(
+            spnego.KerberosCCache(cache),
+            hostname=host,
+            service=service,
+            context_req=spnego.ContextReq.integrity,
+            protocol="kerberos",
+            options=NegotiateOptions.none,
+        )
+        return context, context.step() or b""
+    except SpnegoError as error:
+        failure = _failure(error, f"{service}/{host}", server)
+    raise failure
+
+
 def _failure(error: "SpnegoError", principal: str, server: str) -> UsbprovError:
     """Return the error of the tree, by the mechanism's own code, which comes without its sign."""
     code, words = getattr(error.base_error, "min_code", 0) & _WORD, _words(error)

@@ -1,12 +1,14 @@
 """A Registrar as the engine and the checks see it: what it asks for, and a sign-in."""
 
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from usbprov.errors import UsageError
+from usbprov.net.credentials import CertificateCredential, WindowsCredential
 from usbprov.net.deadline import DEFAULT_LIMITS, TimeLimits
 from usbprov.net.site import Site
 from usbprov.phone.endpoint import Endpoint
@@ -91,7 +93,7 @@ class SignIn:
         redirects: The servers that sent us on, in order.
         expires: For how many seconds the Registrar would have kept it; 0 if it did not say.
         signed_out: Whether the Registrar confirmed that it was ended.
-        ms: How long all of it took, in milliseconds.
+        ms: How long all of it took, with redirects and signing out, in milliseconds.
     """
 
     server: str
@@ -161,6 +163,37 @@ class Registrar:
 
         who = SipUser.parse(user)
         return self._routed(lambda connection, _: ask(connection, who, endpoint))
+
+    def sign_in(
+        self,
+        user: str,
+        credential: CertificateCredential | WindowsCredential,
+        endpoint: Endpoint,
+    ) -> SignIn:
+        """Sign a user in, have the Registrar prove who it is, and sign out again.
+
+        Args:
+            user: SIP address, with ``sip:`` or without.
+            credential: What proves the user.
+            endpoint: For whom: the device whose certificate it is.
+
+        Raises:
+            UsageError: The user is no SIP address, or this computer lacks what the way needs.
+            RegistrarError: The Registrar is not reached, fails, refuses, or does not prove itself.
+            TrustError: It cannot prove who it is over TLS.
+            CertificateUnfit: The certificate's key cannot be used.
+            PossessionUnproved: What signs does not have the certificate's key.
+            UsbprovError: What the signer raises; with Kerberos, what the KDC refuses.
+        """
+        from usbprov.registrar.sign_in import Before, sign_in
+        from usbprov.registrar.user import SipUser
+
+        who, begin = SipUser.parse(user), time.monotonic()
+
+        def act(connection: "Connection", redirects: tuple[str, ...]) -> SignIn:
+            return sign_in(connection, who, credential, endpoint, Before(begin, redirects))
+
+        return self._routed(act)
 
     def _routed(self, act: Callable[["Connection", tuple[str, ...]], _Result]) -> _Result:
         """Do something over a connection of its own, at this Registrar or where it sends us."""

@@ -1,0 +1,25 @@
+"""The names of tlslite-ng that are used: nothing else of it is, and no other file imports it."""
+
+import warnings
+
+with warnings.catch_warnings():  # it imports asyncore, which Python has deprecated
+    warnings.simplefilter("ignore", DeprecationWarning)
+    from tlslite.constants import AlertDescription, CipherSuite
+    from tlslite.errors import TLSLocalAlert, TLSRemoteAlert
+    from tlslite.handshakesettings import HandshakeSettings
+    from tlslite.tlsconnection import TLSConnection
+    from tlslite.utils.rsakey import RSAKey
+    from tlslite.x509 import X509
+    from tlslite.x509certchain import X509CertChain
+
+__all__ = [
+    "X509",
+    "AlertDescription",
+    "CipherSuite",
+    "HandshakeSettings",
+    "RSAKey",
+    "TLSConnection",
+    "TLSLocalAlert",
+    "TLSRemoteAlert",
+    "X509CertChain",
+]
