@@ -24,6 +24,7 @@ def show_lab(facts: LabFacts, *, as_json: bool) -> None:
         ("Web Services", facts.web_services_url),
         ("LyncDiscover", facts.autodiscover_url),
         ("chain download", facts.chain_url),
+        ("Registrar", facts.registrar),
         ("CA file", str(facts.ca_file)),
         ("bus", facts.bus or "no phones"),
     ]

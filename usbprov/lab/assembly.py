@@ -21,6 +21,9 @@ from usbprov.lab.metadata import Endpoints
 from usbprov.lab.pin import PinAuthentication
 from usbprov.lab.policy import Policy, WindowsAuth
 from usbprov.lab.presented import Presentation
+from usbprov.lab.registrar.assembly import RegistrarSite, open_registrar
+from usbprov.lab.registrar.homes import Seat
+from usbprov.lab.registrar.server import SipServer
 from usbprov.lab.server import WebServer, listen, loopback_addresses, port_of
 from usbprov.lab.store import PoolStores
 from usbprov.lab.tickets import Tickets
@@ -40,7 +43,7 @@ class Site:
         host: The server's name; it must resolve to loopback.
         https_port: TCP port; 0 for a free one.
         http_port: The same for what is anonymous.
-        registrar: ``host:port`` that users are told.
+        sip_port: The same for the Registrar.
         users: Who may have tickets.
         policy: Server settings.
         faults: What goes wrong; may be changed later.
@@ -52,7 +55,7 @@ class Site:
     host: str
     https_port: int
     http_port: int
-    registrar: str
+    sip_port: int
     users: Sequence[LabUser]
     policy: Policy
     faults: Faults
@@ -66,16 +69,18 @@ class Served:
 
     Attributes:
         endpoints: The URLs.
-        servers: Over HTTPS, and over HTTP.
+        registrar: ``host:port`` of the Registrar.
+        servers: Over HTTPS, over HTTP, and the Registrar.
     """
 
     endpoints: Endpoints
-    servers: tuple[WebServer, WebServer]
+    registrar: str
+    servers: tuple[WebServer, WebServer, SipServer]
     undo: contextlib.ExitStack = field(repr=False)
 
     @property
     def running(self) -> bool:
-        """Whether both servers are alive."""
+        """Whether all servers are alive."""
         return all(server.running for server in self.servers)
 
     def stop(self) -> None:
@@ -94,9 +99,9 @@ def serve(site: Site) -> Served:
         authority = open_authority(site.layout.authority, server_names(site.host, site.users))
         stores = PoolStores(site.layout.stores)
         stores.create(site.users)
-        secure, plain = (
+        secure, plain, sip, other_sip = (
             [undo.enter_context(bound) for bound in listen(addresses, port)]
-            for port in (site.https_port, site.http_port)
+            for port in (site.https_port, site.http_port, site.sip_port, 0)
         )
         host = f"[{site.host}]" if ":" in site.host else site.host
         endpoints = Endpoints(
@@ -104,8 +109,28 @@ def serve(site: Site) -> Served:
         )
         calls = CallLog(site.layout.calls, site.show)
         undo.callback(calls.close)
-        parts = _parts(site, endpoints, authority, stores, undo)
+        addresses_of = {
+            seat: f"{host}:{port_of(bound[0])}"
+            for seat, bound in ((Seat.FIRST, sip), (Seat.OTHER, other_sip))
+        }
+        registrar = addresses_of[Seat.FIRST]
+        parts = _parts(site, endpoints, registrar, authority, stores, undo)
         clock = skewed(site.faults)
+        registrar_site = RegistrarSite(
+            layout=site.layout,
+            host=site.host,
+            sockets={Seat.FIRST: sip, Seat.OTHER: other_sip},
+            addresses=addresses_of,
+            sts_uri=endpoints.certprov,
+            authority=authority,
+            presentation=parts.presentation,
+            users=site.users,
+            stores=stores,
+            policy=site.policy,
+            faults=site.faults,
+            clock=clock,
+            calls=calls,
+        )
 
         def front(app: ASGIApp) -> FrontEnd:
             return FrontEnd(app, site.host, clock, calls)
@@ -113,11 +138,12 @@ def serve(site: Site) -> Served:
         servers = (
             WebServer(front(secure_app(parts)), secure, parts.presentation.context()),
             WebServer(front(plain_app(parts)), plain),
+            open_registrar(registrar_site, undo),
         )
         for server in servers:
             undo.callback(server.stop)
             server.start()
-        return Served(endpoints, servers, undo.pop_all())
+        return Served(endpoints, registrar, servers, undo.pop_all())
 
 
 def server_names(host: str, users: Sequence[LabUser]) -> list[str]:
@@ -138,6 +164,7 @@ def skewed(faults: Faults) -> Clock:
 def _parts(
     site: Site,
     endpoints: Endpoints,
+    registrar: str,
     authority: Authority,
     stores: PoolStores,
     undo: contextlib.ExitStack,
@@ -158,7 +185,7 @@ def _parts(
         webticket=WebTicketService(proofs, tickets, endpoints, life, faults, clock),
         certprov=CertificateService(tickets, issuer, users, stores, faults, clock, site.policy),
         windows=_windows(site, accounts, undo),
-        autodiscover=Autodiscover(endpoints, site.registrar, tickets, clock),
+        autodiscover=Autodiscover(endpoints, registrar, tickets, clock),
         presentation=Presentation(authority, faults, system_clock),
         policy=site.policy,
         faults=faults,

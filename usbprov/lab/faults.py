@@ -61,6 +61,17 @@ class FaultName(Enum):
     BAD_BASE64 = "bad-base64"
     WRONG_REQUEST_ID = "wrong-request-id"
     CHAIN_DOWNLOAD_OFF = "chain-download-off"
+    REGISTRAR_SLOW = "registrar-slow"
+    REGISTRAR_BUSY = "registrar-busy"
+    SIP_GARBAGE = "sip-garbage"
+    DSK_OFF = "dsk-off"
+    CERTIFICATE_NOT_FOUND = "certificate-not-found"
+    USER_DISABLED = "user-disabled"
+    USER_UNKNOWN = "user-unknown"
+    HOME_POOL_MOVED = "home-pool-moved"
+    REDIRECT_ENDLESS = "redirect-endless"
+    REGISTRAR_WRONG_KEY = "registrar-wrong-key"
+    UNSIGNED_200 = "unsigned-200"
 
 
 class Scope(Enum):
@@ -74,6 +85,7 @@ class Scope(Enum):
     TICKET = "ticket by any method"
     PUBLISH = "GetAndPublishCert"
     CHAIN = "chain download"
+    REGISTER = "sign-in at the Registrar"
     EVERYTHING = "everything"
 
 
@@ -123,7 +135,8 @@ FAULTS: Mapping[FaultName, FaultKind] = {
         Argument.NONE,
     ),
     FaultName.REGISTRAR_DOWN: _kind(
-        Scope.PUBLISH, "the Registrar of the user's home pool is not available"
+        Scope.PUBLISH,
+        "the Registrar of the user's home pool is not available, and closes SIP connections",
     ),
     FaultName.INCOMPLETE_CHAIN: _kind(
         Scope.HANDSHAKE, "send the server's certificate without the intermediate", Argument.NONE
@@ -200,6 +213,38 @@ FAULTS: Mapping[FaultName, FaultKind] = {
     FaultName.CHAIN_DOWNLOAD_OFF: _kind(
         Scope.CHAIN, "refuse the chain download, as --no-chain-download does", Argument.NONE
     ),
+    FaultName.REGISTRAR_SLOW: _kind(
+        Scope.REGISTER, "wait before each answer", Argument.SECONDS
+    ),
+    FaultName.REGISTRAR_BUSY: _kind(
+        Scope.REGISTER, "answer with 504, 1007 Temporarily cannot route, and Retry-After: 1"
+    ),
+    FaultName.SIP_GARBAGE: _kind(Scope.REGISTER, "answer with HTTP, as a Web server would"),
+    FaultName.DSK_OFF: _kind(
+        Scope.REGISTER, "do not offer TLS-DSK, as --policy registrar-certificate-auth=off does",
+        Argument.NONE,
+    ),
+    FaultName.CERTIFICATE_NOT_FOUND: _kind(
+        Scope.REGISTER, "say 401, 1000 Final handshake failed, as if nothing was published"
+    ),
+    FaultName.USER_DISABLED: _kind(
+        Scope.REGISTER, "say 403, 4141 User disabled, to who has proved himself"
+    ),
+    FaultName.USER_UNKNOWN: _kind(
+        Scope.REGISTER, "say 404, 1003 User does not exist, to who has proved himself"
+    ),
+    FaultName.HOME_POOL_MOVED: _kind(
+        Scope.REGISTER, "send every user to the other Registrar (301), and serve him there",
+        Argument.NONE,
+    ),
+    FaultName.REDIRECT_ENDLESS: _kind(
+        Scope.REGISTER, "have both Registrars send every user to the other one (301)",
+        Argument.NONE,
+    ),
+    FaultName.REGISTRAR_WRONG_KEY: _kind(
+        Scope.REGISTER, "sign an answer with another key than the handshake's"
+    ),
+    FaultName.UNSIGNED_200: _kind(Scope.REGISTER, "do not sign a 200"),
 }  # fmt: skip
 """Every fault. All can be switched at the start and while the lab runs."""
 

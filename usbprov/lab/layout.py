@@ -50,6 +50,11 @@ class Layout:
         return self.folder / "calls.log"
 
     @property
+    def sign_ins(self) -> Path:
+        """The sign-ins at the Registrar, SQLite."""
+        return self.folder / "sign-ins.sqlite"
+
+    @property
     def phones(self) -> Path:
         """Folder of the emulated phones' state files."""
         return self.folder / "phones"

@@ -16,6 +16,10 @@ class WindowsAuth(Enum):
     NONE = "none"
 
 
+DSK_TLS = ("any", "1.0", "1.1", "1.2")
+"""What ``dsk_tls`` may be."""
+
+
 @dataclass(frozen=True)
 class Policy:
     """The settings. Hours are whole; sizes are in bits.
@@ -35,6 +39,8 @@ class Policy:
         password_auth: Whether there is a port for user name and password.
         certificate_auth: ``UseCertificateAuth``.
         chain_download: ``EnableCertChainDownload``.
+        registrar_certificate_auth: ``UseCertificateForClientToProxyAuth``.
+        dsk_tls: Which version of TLS there is inside TLS-DSK: ``1.0``, ``1.1``, ``1.2`` or ``any``.
     """
 
     min_key_bits: int = 2048
@@ -50,6 +56,8 @@ class Policy:
     password_auth: bool = True
     certificate_auth: bool = True
     chain_download: bool = True
+    registrar_certificate_auth: bool = True
+    dsk_tls: str = "any"
 
     def __post_init__(self) -> None:
         for name, allowed in _RANGES.items():
@@ -61,6 +69,8 @@ class Policy:
             raise ValueError("validity_hours is not between its minimum and maximum")
         if self.windows_auth not in {choice.value for choice in WindowsAuth}:
             raise ValueError("windows_auth must be negotiate, ntlm or none")
+        if self.dsk_tls not in DSK_TLS:
+            raise ValueError(f"dsk_tls must be {', '.join(DSK_TLS)}")
 
     def life(self, asked: timedelta | None) -> timedelta:
         """Return the life of a certificate for which so long was asked, or nothing."""

@@ -156,6 +156,15 @@ class PoolStore:
             ).fetchone()
         return row[0] if row else None
 
+    def device_of(self, sip_uri: str, sha256: str) -> str | None:
+        """Return the device for which the certificate of that digest is published for a user."""
+        with self._connected() as db:
+            row = db.execute(
+                "SELECT device_id FROM certificate WHERE sip_uri = ? AND sha256 = ?",
+                (sip_uri, sha256),
+            ).fetchone()
+        return row[0] if row else None
+
     def take_over(self, sip_uri: str, old: "PoolStore") -> None:
         """Take what another pool's store keeps of a user: he has been moved (``Move-CsUser``)."""
         with self._connected() as db:

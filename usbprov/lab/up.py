@@ -7,7 +7,6 @@ import contextlib
 import importlib
 import json
 import os
-import socket
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -34,11 +33,10 @@ from usbprov.lab.users import (
 
 if TYPE_CHECKING:
     from usbprov.lab.assembly import Served
-    from usbprov.lab.metadata import Endpoints
 
 
 _POLL_SECONDS = 0.2
-_EXTRA = ("lxml", "signxml", "spnego", "starlette", "uvicorn")
+_EXTRA = ("OpenSSL", "lxml", "signxml", "spnego", "starlette", "uvicorn")
 
 
 @dataclass(frozen=True)
@@ -53,8 +51,7 @@ class LabOptions:
         host: The name in the URLs; it must resolve to loopback.
         https_port: Of the Web Services.
         http_port: Of the chain download and of LyncDiscover's first step, without TLS.
-        sip_port: For the Registrar, which is not served yet: its number is chosen and told,
-            nothing listens.
+        sip_port: Of the Registrar.
         usbip_port: Of the phones' bus.
         faults: ``NAME[=ARG]`` each, see ``usbprov.lab.faults.FAULTS``.
         personality: Options of the phones' family.
@@ -89,7 +86,7 @@ class LabFacts:
         web_ticket_url: Of the Web ticket service.
         chain_url: Of the chain download.
         autodiscover_url: Of LyncDiscover, where a client begins.
-        registrar: ``host:port``; nothing listens there yet.
+        registrar: ``host:port`` of the Registrar, SIP over TLS.
         ca_file: PEM file of the root to trust.
         bus: What ``--bus`` takes; None without phones.
         users: The users, with PIN and password.
@@ -194,7 +191,7 @@ class Lab:
         """
         while not stop.wait(_POLL_SECONDS):
             if self._served is None or not self._served.running:
-                raise LabUnusable("a Web server has ended")
+                raise LabUnusable("a server has ended")
 
     def pull_phones(self) -> None:
         """Kill the phones' process: every phone loses power at once."""
@@ -229,15 +226,15 @@ class Lab:
         layout.facts.unlink(missing_ok=True)
         self._faults = self._open_faults(undo)
         users, policy = self._users()
-        registrar = f"{self._options.host}:{self._options.sip_port or _free_port()}"
-        url = self._serve(undo, users, policy, registrar)
+        served = self._serve(undo, users, policy)
+        url = served.endpoints
         bus = self._start_phones(undo) if self._options.phones else None
         facts = LabFacts(
             web_services_url=url.certprov,
             web_ticket_url=url.webticket,
             chain_url=url.chain,
             autodiscover_url=url.autodiscover,
-            registrar=registrar,
+            registrar=served.registrar,
             ca_file=layout.root_ca,
             bus=bus,
             users=users,
@@ -273,8 +270,7 @@ class Lab:
         undo: contextlib.ExitStack,
         users: tuple[LabUser, ...],
         policy: Policy,
-        registrar: str,
-    ) -> "Endpoints":
+    ) -> "Served":
         # Only here, so that `usbprov lab --help` and the like load none of it.
         from usbprov.lab.assembly import Site, serve  # noqa: PLC0415
 
@@ -284,7 +280,7 @@ class Lab:
             host=options.host,
             https_port=options.https_port,
             http_port=options.http_port,
-            registrar=registrar,
+            sip_port=options.sip_port,
             users=users,
             policy=policy,
             faults=self.faults,
@@ -293,7 +289,7 @@ class Lab:
         )
         self._served = serve(site)
         undo.callback(self._served.stop)
-        return self._served.endpoints
+        return self._served
 
     def _start_phones(self, undo: contextlib.ExitStack) -> str:
         options = self._options
@@ -338,10 +334,3 @@ def _need_extra(names: Sequence[str]) -> None:
             importlib.import_module(name)
         except ModuleNotFoundError:
             raise LabDependencyMissing(name) from None
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -48,7 +48,7 @@ def lab() -> None:
 @click.option("--host", default="localhost", show_default=True, help="Name of the server.")
 @click.option("--https-port", type=_PORT, default=0, help="0, the default: a free one.")
 @click.option("--http-port", type=_PORT, default=0, help="0, the default: a free one.")
-@click.option("--sip-port", type=_PORT, default=0, help="Reserved: nothing listens there yet.")
+@click.option("--sip-port", type=_PORT, default=0, help="0, the default: a free one.")
 @click.option("--usbip-port", type=_PORT, default=0, help="0, the default: a free one.")
 @click.option(
     "--fault", "faults", multiple=True, metavar="NAME[=ARG]", help="Misbehave; see `lab faults`."

@@ -1,0 +1,128 @@
+"""The Registrar's work: a request and its connection in, a response out; no I/O of its own."""
+
+import base64
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from usbprov.lab.faults import FaultName
+from usbprov.lab.registrar.endpoints import read_device
+from usbprov.lab.registrar.exchange import Exchange, read_exchange
+from usbprov.lab.registrar.negotiations import Claim
+from usbprov.lab.registrar.refusals import Refusal, Refused
+from usbprov.lab.registrar.signins import CLOSED, SIGNED_IN, SIGNED_OUT
+from usbprov.lab.registrar.sip import Malformed, Request, Response
+from usbprov.lab.registrar.turns import Parts, Peer, Turn
+from usbprov.lab.times import write_time
+
+_KEEP_ALIVE = "UAS; tcp=no; hop-hop=yes; end-end=no; timeout=300"
+_ALLOWED = "REGISTER, OPTIONS"
+
+
+@dataclass(frozen=True)
+class Binding:
+    """Where a user's device can be reached, and until when (by the lab's clock)."""
+
+    contact: str
+    ends: str
+
+
+class Registrar:
+    """Answers requests; safe to use from any thread, one at a time a connection."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._users = {user.sip_uri: user for user in parts.users}
+        self._bindings: dict[tuple[str, uuid.UUID], Binding] = {}
+
+    @property
+    def bindings(self) -> Mapping[tuple[str, uuid.UUID], Binding]:
+        """Who is registered now: by SIP URI and instance."""
+        return dict(self._bindings)
+
+    def answer(self, peer: Peer, request: Request) -> Response | None:
+        """Answer a request; None for one that has no answer.
+
+        Raises:
+            Malformed: It lacks what an answer needs.
+        """
+        if request.method == "ACK":
+            return None
+        exchange = read_exchange(request)
+        turn = Turn(self._parts, peer, exchange)
+        try:
+            if self._parts.faults.take(FaultName.REGISTRAR_BUSY):
+                raise Refused(Refusal.BUSY, f"fault {FaultName.REGISTRAR_BUSY.value}")
+            claim = self._claim(exchange)
+            return turn.sign_in(claim) or self._serve(turn)
+        except Refused as refused:
+            return turn.refuse(refused)
+        except Malformed as malformed:
+            return turn.refuse(Refused(Refusal.MALFORMED, str(malformed)))
+
+    def close(self, peer: Peer) -> None:
+        """Say that a connection is gone."""
+        for association in peer.associations.all():
+            if association.record is not None:
+                self._parts.sign_ins.change(association.record, CLOSED)
+
+    def _claim(self, exchange: Exchange) -> Claim | None:
+        """Return as whom a REGISTER wants to sign in; None for other methods."""
+        if exchange.request.method != "REGISTER":
+            return None
+        if exchange.receiver.uri.lower() != exchange.user:
+            raise Refused(Refusal.OTHER_USER, "To is another user")
+        device = read_device(exchange.sender, exchange.contact)
+        return Claim(exchange.user, self._users.get(exchange.user), device)
+
+    def _serve(self, turn: Turn) -> Response:
+        """Do what an authenticated request wants."""
+        method = turn.exchange.request.method
+        if method == "REGISTER":
+            return self._register(turn)
+        if method == "OPTIONS":
+            return turn.signed(200, "OK", ("Allow", _ALLOWED))
+        return turn.signed(405, "Method Not Allowed", ("Allow", _ALLOWED))
+
+    def _register(self, turn: Turn) -> Response:
+        faults = self._parts.faults
+        for name, refusal in _USER_FAULTS.items():
+            if faults.take(name):
+                raise Refused(refusal, f"fault {name.value}")
+        claim = turn.claim
+        if claim.user is None:
+            raise Refused(Refusal.NO_USER)
+        elsewhere = self._parts.homes.redirect(claim.user, turn.peer.seat)
+        if elsewhere is not None:
+            turn.record(f"sent to {elsewhere}")
+            contact = f"<sip:{elsewhere};transport=tls>"
+            return turn.signed(301, "Redirect request to Home Server", ("Contact", contact))
+        return self._bind(turn, claim)
+
+    def _bind(self, turn: Turn, claim: Claim) -> Response:
+        """Register the device, or end its registration."""
+        key, seconds = (claim.sip_uri, claim.device.instance), turn.granted()
+        if seconds == 0:
+            self._bindings.pop(key, None)
+            turn.end(SIGNED_OUT)
+            return turn.signed(200, "OK", expires="0")
+        contact = turn.exchange.request.value("contact")
+        ends = write_time(self._parts.clock() + timedelta(seconds=seconds))
+        self._bindings[key] = Binding(contact, ends)
+        turn.record(SIGNED_IN)
+        told = [("Contact", f'{contact};expires={seconds};gruu="{_gruu(claim)}"')]
+        headers = [*(told if contact else []), ("ms-keep-alive", _KEEP_ALIVE)]
+        return turn.signed(200, "OK", *headers, expires=str(seconds))
+
+
+_USER_FAULTS: Mapping[FaultName, Refusal] = {
+    FaultName.USER_DISABLED: Refusal.DISABLED,
+    FaultName.USER_UNKNOWN: Refusal.NO_USER,
+}
+
+
+def _gruu(claim: Claim) -> str:
+    """Return the address of a user's device (form after [MS-SIPRE]; the opaque part is ours)."""
+    opaque = base64.urlsafe_b64encode(claim.device.instance.bytes_le).decode().rstrip("=")
+    return f"{claim.sip_uri};opaque=user:epid:{opaque};gruu"
