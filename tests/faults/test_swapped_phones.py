@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from doubles.registrar import MemoryRegistrar
 from doubles.services import MemoryServices
 
 from usbprov.emulation.contract import PhoneSpec
@@ -82,7 +83,9 @@ def provision(bench: Bench, ledger: Ledger, hand: "Hand") -> Ended:
     found = candidates([bus], Reach(locks=PhoneLocks(bench.folder / "locks")))
     with hold(select(found, "serial:EMU0001", [bus])) as held:
         services = MemoryServices()
-        job = Job(ORDER, held.phone, ledger, lambda: services, lambda: "7205", held, 1.0)
+        job = Job(
+            ORDER, held.phone, ledger, lambda: services, lambda: "7205", MemoryRegistrar, held, 1.0
+        )
         runner = Runner(job, hand)
         try:
             return Ended(None, runner.run().outcome)

@@ -200,7 +200,9 @@ def test_bad_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> 
 def test_provision_finds_the_web_services_but_trusts_only_proof(
     vouched: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    found = SimpleNamespace(vouched=vouched, require=lambda: "https://pool.contoso.test/")
+    found = SimpleNamespace(
+        vouched=vouched, require=lambda: "https://pool.contoso.test/", registrar=None
+    )
     asked = []
     monkeypatch.setattr(
         "usbprov.webservices.discovery.finder.discover",

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from doubles.bus import MemoryBus, MemoryDriver
 from doubles.phone import ALL, MemoryPhone
+from doubles.registrar import MemoryRegistrar
 from doubles.services import ROOT, MemoryServices
 
 from usbprov.engine.events import (
@@ -54,7 +55,8 @@ from usbprov.pki.certificates import thumbprint
 from usbprov.usb.locks import PhoneLocks
 
 URL = "https://pool.contoso.test/CertProv/CertProvisioningService.svc"
-ORDER = Order(URL, CredentialOrder((Way.PIN,), "1001"))
+REGISTRAR = "fe01.contoso.test"
+ORDER = Order(URL, CredentialOrder((Way.PIN,), "1001"), registrar=REGISTRAR)
 
 
 @dataclass
@@ -64,6 +66,7 @@ class Bench:
     ledger: Ledger
     phone: MemoryPhone = field(default_factory=MemoryPhone)
     services: MemoryServices = field(default_factory=MemoryServices)
+    registrar: MemoryRegistrar = field(default_factory=MemoryRegistrar)
     events: list[Event] = field(default_factory=list)
     pins: int = 0
     bus: MemoryBus = field(default_factory=MemoryBus)
@@ -73,7 +76,9 @@ class Bench:
         return "7205"
 
     def runner(self, order: Order = ORDER) -> Runner:
-        job = Job(order, self.phone, self.ledger, lambda: self.services, self.pin)
+        job = Job(
+            order, self.phone, self.ledger, lambda: self.services, self.pin, lambda: self.registrar
+        )
         job.retries = RetryPolicy(attempts=1)
         return Runner(job, self.events.append)
 
@@ -115,8 +120,9 @@ def test_the_whole_job(bench: Bench) -> None:
     assert (result.proof.read_back, result.proof.possession, result.proof.sign_in) == (
         True,
         True,
-        None,
+        True,
     )
+    assert result.signed_in is not None
     assert bench.phone.settings is not None
     assert bench.phone.settings.sip_uri == result.user
     assert thumbprint(ROOT) in bench.phone.roots

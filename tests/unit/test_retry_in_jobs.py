@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from doubles.phone import MemoryPhone
+from doubles.registrar import MemoryRegistrar
 from doubles.services import MemoryServices
 from rich.console import Console
 
@@ -45,7 +46,9 @@ class Bench:
 
     def run(self, listener: Listener | None = None) -> Outcome:
         order = Order(URL, CredentialOrder((Way.PIN,), "1001"))
-        job = Job(order, self.phone, self.ledger, lambda: self.services, lambda: "7205")
+        job = Job(
+            order, self.phone, self.ledger, lambda: self.services, lambda: "7205", MemoryRegistrar
+        )
         job.retries = QUICK
         return Runner(job, listener or self.events.append).run().outcome
 

@@ -11,6 +11,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from doubles.phone import ALL, MemoryPhone
+from doubles.registrar import MemoryRegistrar
 from doubles.services import MemoryServices
 
 from usbprov.engine.job import Job, known
@@ -68,7 +69,9 @@ class Bench:
 
     def run(self, credential: CredentialOrder, *, dry_run: bool = False, **more: Any) -> Result:
         order = Order(URL, credential, **more)
-        job = Job(order, self.phone, self.ledger, lambda: self.services, self.secret)
+        job = Job(
+            order, self.phone, self.ledger, lambda: self.services, self.secret, MemoryRegistrar
+        )
         return Runner(job, lambda _event: None).run(dry_run=dry_run)
 
     def intent(self, credential: CredentialOrder, **more: Any) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from doubles.certificates import Party, issue, server
 from doubles.phone import MemoryPhone
+from doubles.registrar import MemoryRegistrar
 from doubles.services import HOST, KEY, ROOT, MemoryServices
 
 from usbprov.engine.events import Event, Mark, StepEnded, StepName
@@ -36,7 +37,9 @@ class Run:
 
     def __call__(self) -> None:
         order = Order(URL, CredentialOrder((Way.PIN,), "1001"))
-        job = Job(order, self.phone, self.ledger, lambda: self.services, self.secret)
+        job = Job(
+            order, self.phone, self.ledger, lambda: self.services, self.secret, MemoryRegistrar
+        )
         Runner(job, self.events.append).run()
 
     def learnt(self, step: StepName) -> tuple[Mark, str]:

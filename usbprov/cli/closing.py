@@ -40,11 +40,18 @@ def _facts(result: Result) -> str:
         ("valid until", local(certificate.not_after) if certificate else ""),
         ("read back", _PROOF_WORDS[proof.read_back]),
         ("possession", _PROOF_WORDS[proof.possession]),
-        ("signed in", _PROOF_WORDS[proof.sign_in]),
+        ("signed in", _signed_in(result)),
         ("job", str(result.job)),
         *(("older TLS", f"allowed for {server}") for server in result.old_tls),
     ]
     return pairs(shown) + "\n\nThe cable may be removed."
+
+
+def _signed_in(result: Result) -> str:
+    found = result.signed_in
+    if found is None:
+        return _PROOF_WORDS[result.proof.sign_in]
+    return f"yes, at {found.server} ({found.scheme}, {found.protocol})"
 
 
 def _panel(title: str, body: str) -> None:

@@ -123,6 +123,7 @@ def result(of: "Result") -> Document:
         "certificate": certificate(of.certificate) if of.certificate else None,
         "steps": [{"name": s.name, "state": s.mark, "ms": s.ms} for s in of.steps],
         "proof": dict(vars(of.proof)),
+        "sign_in": dict(vars(of.signed_in)) if of.signed_in else None,
         "old_tls": list(of.old_tls),
     }
     if of.outcome == "planned" and of.plan:

@@ -48,6 +48,6 @@ def _first_line(facts: LabFacts) -> str:
         "Provision a phone with:\n"
         f"  usbprov --bus {facts.bus} provision 1-1 --extension {user.extension} \\\n"
         f"    --web-services-url {facts.web_services_url} \\\n"
-        f"    --ca-file {facts.ca_file}\n"
+        f"    --registrar {facts.registrar} --ca-file {facts.ca_file}\n"
         f"and the PIN {user.pin}.\n"
     )

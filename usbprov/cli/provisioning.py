@@ -10,7 +10,7 @@ from usbprov.cli import documents
 from usbprov.cli.closing import show_result
 from usbprov.cli.failure import ToldError
 from usbprov.cli.progress import progress
-from usbprov.engine.job import Job, Services
+from usbprov.engine.job import Job, Services, SignsIn
 from usbprov.engine.order import Order
 from usbprov.engine.result import Result
 from usbprov.engine.retry import RetryPolicy
@@ -51,12 +51,13 @@ def provision_one(
         stack.callback(shown.close)
         held = stack.enter_context(hold(candidate))
         connect = _connector(order.web_services_url, manner, stack)
+        reach = _registrar(order.registrar, manner, stack)
 
         def ask() -> str:
             shown.close()  # a spinner that turned on would wipe the question away
             return secret()
 
-        job = Job(order, held.phone, ledger, connect, ask, held, manner.return_seconds)
+        job = Job(order, held.phone, ledger, connect, ask, reach, held, manner.return_seconds)
         job.retries = manner.retries
         runner = Runner(job, shown)
         try:
@@ -83,6 +84,21 @@ def _connector(url: str, manner: Manner, stack: contextlib.ExitStack) -> Callabl
         return stack.enter_context(services)
 
     return connect
+
+
+def _registrar(
+    address: str | None, manner: Manner, stack: contextlib.ExitStack
+) -> Callable[[], SignsIn]:
+    """Give what reaches the Registrar, which is closed with the job."""
+
+    @cache
+    def reach() -> SignsIn:
+        from usbprov.registrar.client import Registrar, RegistrarAddress
+
+        where = RegistrarAddress.parse(address or "")
+        return stack.enter_context(Registrar(where, ca_file=manner.ca_file, site=manner.site))
+
+    return reach
 
 
 def _show(result: Result, manner: Manner) -> None:

@@ -21,6 +21,7 @@ class StepName(StrEnum):
     CHECK = "check"
     INSTALL = "install"
     PROVE = "prove"
+    SIGN_IN = "sign in"
 
 
 class Mark(StrEnum):

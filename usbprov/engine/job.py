@@ -14,7 +14,8 @@ from usbprov.phone.endpoint import Endpoint, endpoint_of
 from usbprov.phone.holding import HeldPhone
 
 if TYPE_CHECKING:
-    from usbprov.net.credentials import Credential, Way
+    from usbprov.net.credentials import CertificateCredential, Credential, Way
+    from usbprov.registrar.client import SignIn
     from usbprov.webservices.ticket import Ticket
     from usbprov.webservices.trust.sources import Source
 
@@ -53,6 +54,16 @@ class Services(Protocol):
         ...
 
 
+class SignsIn(Protocol):
+    """What a job needs of a Registrar; ``usbprov.registrar.client`` fulfils it."""
+
+    def sign_in(
+        self, user: str, credential: "CertificateCredential", endpoint: Endpoint
+    ) -> "SignIn":
+        """Sign a user in with a certificate, have the Registrar prove itself, and sign out."""
+        ...
+
+
 @dataclass
 class Proof:
     """What was shown of the result; None means that it was not tried."""
@@ -69,6 +80,7 @@ class Job:
     Attributes:
         connect: Gives the Web Services, connecting on first use; a job that needs no server
             never calls it.
+        reach: Gives the order's Registrar; called only where the order names one.
         secret: Gives the order's PIN or password, asking for it at the last moment.
         record: The job in the ledger, None until it is opened there.
         held: The hold on the phone, by which it is found again when it went, or None.
@@ -86,6 +98,7 @@ class Job:
     ledger: Ledger
     connect: Callable[[], Services]
     secret: Callable[[], str]
+    reach: Callable[[], SignsIn]
     held: HeldPhone | None = None
     return_seconds: float = 0.0
     progress: Progress = lambda _percent: None
@@ -101,6 +114,7 @@ class Job:
     request: bytes | None = None
     certificate: bytes | None = None
     proof: Proof = field(default_factory=Proof)
+    signed_in: "SignIn | None" = None
 
     @property
     def slot(self) -> SlotState:

@@ -42,12 +42,13 @@ class Order:
         web_services_url: URL of the certificate provisioning service.
         credential: By what the user is proved.
         user: SIP URI with its scheme, or None: the ticket names the user.
-        registrar: ``host[:port]`` to be written to the phone, or None.
+        registrar: ``host[:port]`` to be written to the phone and signed in at, or None.
         key: Who makes the key, or None: the phone if it can, else the host.
         bits: RSA modulus in bits.
         slot: The phone's credential slot.
         replace: Whether what is in the slot may be replaced.
         old_tls: For which servers an older TLS is allowed, in words; usually none.
+        sign_in: Whether to sign in at the Registrar in the end.
     """
 
     web_services_url: str
@@ -59,3 +60,4 @@ class Order:
     slot: int = 0
     replace: bool = False
     old_tls: tuple[str, ...] = ()
+    sign_in: bool = True

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from usbprov.engine.events import Mark, StepName
 from usbprov.engine.job import Proof
@@ -10,6 +11,9 @@ from usbprov.errors import UsbprovError
 from usbprov.phone.contract import PhoneInfo
 from usbprov.pki.certificates import CertificateSummary
 from usbprov.usb.devices import DeviceFacts
+
+if TYPE_CHECKING:
+    from usbprov.registrar.client import SignIn
 
 
 class Outcome(StrEnum):
@@ -39,6 +43,7 @@ class Result:
         job: The job's number in the ledger, or None where none was opened.
         key_source: Who made the key, in a word, or None where that was not decided.
         error: What stopped it, or None.
+        signed_in: How and where the phone's key signed in, or None.
         old_tls: For which servers an older TLS was allowed, in words.
     """
 
@@ -53,4 +58,5 @@ class Result:
     proof: Proof
     plan: Plan | None = None
     error: UsbprovError | None = field(default=None)
+    signed_in: "SignIn | None" = None
     old_tls: tuple[str, ...] = ()

@@ -1,7 +1,7 @@
 """Repeats: what may pass is tried again, within bounds, and everybody can see it.
 
-Only calls that a step hands over are repeated, and only for errors of the Web Services that may
-pass by themselves. A call that sends a PIN, password or other credential is never handed over:
+Only calls that a step hands over are repeated, and only for errors of servers that may pass by
+themselves. A call that sends a PIN, password or other credential is never handed over:
 accounts lock, and a request that was taken cannot be told from one that was not.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from usbprov.errors import ServerBusy, ServiceError
+from usbprov.errors import CallError, ServerBusy
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class Retry:
     wait: float
     attempt: int
     attempts: int
-    error: ServiceError
+    error: CallError
 
     def __str__(self) -> str:
         seconds = f"{self.wait:.0f}" if self.wait >= 1 else f"{self.wait:.1f}"
@@ -107,14 +107,14 @@ class Retrier:
         """Make the call.
 
         Raises:
-            ServiceError: The last error, which knows the number of ``attempts``.
+            CallError: The last error, which knows the number of ``attempts``.
         """
         ends = self._clock() + self._policy.seconds
         attempt = 1
         while True:
             try:
                 return call()
-            except ServiceError as error:
+            except CallError as error:
                 wait = self._wait(error, attempt, ends)
                 if wait is None:
                     error.attempts = attempt
@@ -125,7 +125,7 @@ class Retrier:
             self._sleep(wait)
             attempt += 1
 
-    def _wait(self, error: ServiceError, attempt: int, ends: float) -> float | None:
+    def _wait(self, error: CallError, attempt: int, ends: float) -> float | None:
         """Return the seconds until the next attempt, or None where there is none."""
         policy, left = self._policy, ends - self._clock()
         if not error.retryable or attempt >= policy.attempts or left <= 0:

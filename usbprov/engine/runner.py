@@ -92,6 +92,7 @@ class Runner:
             proof=job.proof,
             plan=self._plan,
             error=error,
+            signed_in=job.signed_in,
             old_tls=job.order.old_tls,
         )
 

@@ -14,14 +14,15 @@ code and is generated from this module.
     │                Unsupported, TransferCorrupt, CredentialMismatch, PhoneChanged,
     │                NoPublicProtocol, NothingToProvision
     ├── HostError ─ RulesNotChanged, LocksUnusable, ChecksFailed
-    ├── ServiceError ─ ServerUnreachable, ServerTimeout, ServerFailed, RequestRefused,
-    │                  CredentialRefused, WrongUser, AnswerInvalid, NotOffered, StoreUnreachable,
-    │                  ServerBusy, RegistrarUnavailable, RedirectRefused
-    │   └── CredentialRefused ─ PinLocked, PinUnset, NumberShared
-    ├── RegistrarError ─ RegistrarUnreachable, RegistrarTimeout, RegistrarFailed, SignInRefused,
-    │                    CertificateNotAccepted, AccountNotAccepted, UserUnknown, UserNotAllowed,
-    │                    SchemeNotOffered, RegistrarUnproved, RegistrarAnswerInvalid,
-    │                    RedirectsEndless, HandshakeNotAgreed
+    ├── CallError ─ ServiceError, RegistrarError
+    │   ├── ServiceError ─ ServerUnreachable, ServerTimeout, ServerFailed, RequestRefused,
+    │                      CredentialRefused, WrongUser, AnswerInvalid, NotOffered,
+    │                      StoreUnreachable, ServerBusy, RegistrarUnavailable, RedirectRefused
+    │   │   └── CredentialRefused ─ PinLocked, PinUnset, NumberShared
+    │   └── RegistrarError ─ RegistrarUnreachable, RegistrarTimeout, RegistrarFailed,
+    │                        SignInRefused, CertificateNotAccepted, AccountNotAccepted,
+    │                        UserUnknown, UserNotAllowed, SchemeNotOffered, RegistrarUnproved,
+    │                        RegistrarAnswerInvalid, RedirectsEndless, HandshakeNotAgreed
     ├── TrustError ─ ChainUntrusted, NameMismatch, ServerCertificateExpired, HandshakeFailed,
     │                PhoneDistrusts, PhoneCannotVerify, SourceUnverified
     ├── DirectoryError ─ DirectoryUnreachable, DirectoryRefused
@@ -32,7 +33,7 @@ code and is generated from this module.
     └── LabError ─ LabUnusable, LabDependencyMissing, GadgetUnusable
 """
 
-from usbprov.errors.base import ExitCode, UsbprovError
+from usbprov.errors.base import CallError, ExitCode, UsbprovError
 from usbprov.errors.cable import (
     AccessDenied,
     AmbiguousPhone,
@@ -130,6 +131,7 @@ __all__ = [
     "AmbiguousPhone",
     "AnswerInvalid",
     "BusUnavailable",
+    "CallError",
     "CertificateNotAccepted",
     "CertificateUnfit",
     "ChainUntrusted",

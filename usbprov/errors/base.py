@@ -1,7 +1,7 @@
 """The root of the tree, and the exit codes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import ClassVar
 
@@ -43,3 +43,18 @@ class UsbprovError(Exception):
     def facts(self) -> Mapping[str, object]:
         """Return the typed fields by name, for ``--json`` and the ledger; never a secret."""
         return dict(vars(self))
+
+
+@dataclass(eq=False)
+class CallError(UsbprovError):
+    """Raised when a call to a server does not end in a usable answer.
+
+    ``attempts`` says how often the same call was made before this error was taken for an answer.
+    """
+
+    server: str
+    attempts: int = field(default=1, kw_only=True)
+
+    def __str__(self) -> str:
+        tried = f" (tried {self.attempts} times)" if self.attempts > 1 else ""
+        return super().__str__() + tried

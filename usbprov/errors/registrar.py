@@ -3,17 +3,16 @@
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from usbprov.errors.base import ExitCode, UsbprovError
+from usbprov.errors.base import CallError, ExitCode
 
 
 @dataclass(eq=False)
-class RegistrarError(UsbprovError):
+class RegistrarError(CallError):
     """Raised when a sign-in at a Registrar does not come to its end.
 
     ``diagnostic`` is the number of ``ms-diagnostics`` ([MS-OCER]), or None where there was none.
     """
 
-    server: str
     diagnostic: int | None = field(default=None, kw_only=True)
 
 

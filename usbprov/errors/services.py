@@ -1,24 +1,14 @@
 """Errors of the calls to the Web Services."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar
 
-from usbprov.errors.base import ExitCode, UsbprovError
+from usbprov.errors.base import CallError, ExitCode
 
 
 @dataclass(eq=False)
-class ServiceError(UsbprovError):
-    """Raised when a call to the Web Services does not end in a usable answer.
-
-    ``attempts`` says how often the same call was made before this error was taken for an answer.
-    """
-
-    server: str
-    attempts: int = field(default=1, kw_only=True)
-
-    def __str__(self) -> str:
-        tried = f" (tried {self.attempts} times)" if self.attempts > 1 else ""
-        return super().__str__() + tried
+class ServiceError(CallError):
+    """Raised when a call to the Web Services does not end in a usable answer."""
 
 
 @dataclass(eq=False)

@@ -25,7 +25,8 @@ from usbprov.engine.order import KeySource, Order
 from usbprov.engine.retry import RetryPolicy
 from usbprov.errors import UsageError
 from usbprov.pki.keys import DEFAULT_RSA_BITS, RSA_SIZES
-from usbprov.webservices.discovery.report import DiscoveryRequest
+from usbprov.registrar.client import RegistrarAddress
+from usbprov.webservices.discovery.report import Discovery, DiscoveryRequest
 from usbprov.webservices.urls import service_url
 
 
@@ -37,7 +38,7 @@ from usbprov.webservices.urls import service_url
 @credential_options
 @click.option("--web-services-url", metavar="URL", help="URL of the certificate service.")
 @click.option("--discover", is_flag=True, help="Find the Web Services, as `usbprov discover` does.")
-@click.option("--registrar", metavar="HOST[:PORT]", help="Registrar to be written to the phone.")
+@click.option("--registrar", metavar="HOST[:PORT]", help="Registrar of phone and sign-in.")
 @click.option(
     "--ca-file",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
@@ -63,8 +64,7 @@ from usbprov.webservices.urls import service_url
 @click.option(
     "--no-sign-in",
     is_flag=True,
-    expose_value=False,  # until there is a sign-in, there is none to leave out
-    help="Do not sign in at the end; this version never does.",
+    help="Do not sign in at the Registrar in the end.",
 )
 @json_option
 def provision(
@@ -81,10 +81,11 @@ def provision(
     key_bits: str,
     replace: bool,
     dry_run: bool,
+    no_sign_in: bool,
     as_json: bool,
     **given: Any,
 ) -> None:
-    """Give PHONE its key and its user certificate, and prove that it holds them.
+    """Give PHONE its key and its user certificate, and prove that it can sign in with them.
 
     PHONE is a port path (1-1.4.2), serial:… or mac:…; it may be left out when one is attached.
     The user is proved by extension and PIN, by a Windows account and its password, by the Kerberos
@@ -102,18 +103,20 @@ def provision(
     """
     options, servers = CredentialOptions(**given), site(allow_old_tls)
     if web_services_url is None and discover:
-        web_services_url = _discovered(DiscoveryRequest(user=user, ca_file=ca_file, site=servers))
+        found = _discovered(DiscoveryRequest(user=user, ca_file=ca_file, site=servers))
+        web_services_url, registrar = found.require(), registrar or found.registrar
     if web_services_url is None:
         raise UsageError("--web-services-url is missing (or in the settings), or --discover")
     order = Order(
         web_services_url=service_url(web_services_url),
         credential=credential_order(options),
         user=_sip_uri(user),
-        registrar=registrar,
+        registrar=_registrar(registrar),
         key=KeySource(key) if key else None,
         bits=int(key_bits),
         replace=replace,
         old_tls=servers.old_tls(),
+        sign_in=not no_sign_in,
     )
     settings = current()
     secret = secret_of(options, user)
@@ -130,7 +133,7 @@ def provision(
         provision_one(settings.find(phone), order, ledger, secret, manner)
 
 
-def _discovered(request: DiscoveryRequest) -> str:
+def _discovered(request: DiscoveryRequest) -> Discovery:
     """Find the Web Services; a name that proves nothing is told, but no secret is sent there."""
     from usbprov.webservices.discovery.finder import discover
 
@@ -139,7 +142,12 @@ def _discovered(request: DiscoveryRequest) -> str:
     if not found.vouched:
         problem = f"{url} was found, but only by what proves nothing (DHCP, DNS, plain HTTP)"
         raise UsageError(f"{problem}: if it is right, give it with --web-services-url")
-    return url
+    return found
+
+
+def _registrar(text: str | None) -> str | None:
+    """Refuse an address that cannot be one before anything is done."""
+    return text and str(RegistrarAddress.parse(text))
 
 
 def _sip_uri(user: str | None) -> str | None:

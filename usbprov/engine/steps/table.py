@@ -8,6 +8,7 @@ from usbprov.engine.steps.key import KeyStep
 from usbprov.engine.steps.prove import ProveStep
 from usbprov.engine.steps.publish import PublishStep
 from usbprov.engine.steps.request import RequestStep
+from usbprov.engine.steps.sign_in import SignInStep
 from usbprov.engine.steps.ticket import TicketStep
 from usbprov.engine.steps.trust import TrustStep
 
@@ -21,6 +22,7 @@ STEPS: tuple[Step, ...] = (
     CheckStep(),
     InstallStep(),
     ProveStep(),
+    SignInStep(),
 )
 
 KNOWN_FROM_PLAN = frozenset({"info", "record", "key_source"})
