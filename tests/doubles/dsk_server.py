@@ -1,26 +1,24 @@
 """A Registrar that takes TLS-DSK, by OpenSSL's hands: a handler for ``SipServer``.
 
-It shares no code with the client: the handshake is OpenSSL's, the signed text is put together here.
-Each of its faults is a field.
+It shares no code with the client. Each of its faults is a field.
 """
 
 import base64
 import hmac
-import re
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import padding, rsa, utils
 from OpenSSL import SSL
 
 from doubles.certificates import Party, issue, key
-from doubles.sip_server import FRONT_END, TARGET, Asked
+from doubles.signing_registrar import SigningRegistrar, parameter
+from doubles.sip_server import FRONT_END, Asked
 from usbprov.net.credentials import CertificateCredential
 from usbprov.pki.certificates import to_der
 
-REALM = "SIP Communications Service"
 STS = "https://pool.contoso.test:443/CertProv/CertProvisioningService.svc"
 VERSIONS = {"1.0": SSL.TLS1_VERSION, "1.1": SSL.TLS1_1_VERSION, "1.2": SSL.TLS1_2_VERSION}
 ALICE = issue("alice@contoso.test", own=key(4), extensions=())
@@ -48,41 +46,31 @@ class HeldKey:
 
 
 @dataclass
-class DskRegistrar:
+class DskRegistrar(SigningRegistrar):
     """The server's side of TLS-DSK; ``published`` is the only certificate that it takes."""
 
+    scheme: ClassVar[str] = "TLS-DSK"
     version: str = "1.2"
     ciphers: str = "AES128-SHA"
     published: x509.Certificate = ALICE.certificate
     party: Party = FRONT_END
     chain: tuple[x509.Certificate, ...] = ()
-    target: str = TARGET
-    protocol: int = 4
     asks_for_certificate: bool = True
     splits_records: bool = False
     mangle: Callable[[bytes, int], bytes] = lambda flight, number: flight
-    signature: Callable[[str], str] = lambda right: right
-    signs: bool = True
-    numbers: Callable[[int], int] = lambda number: number
-    final: tuple[str, ...] = ("200 OK", "Expires: 7200")
-    target_later: str = ""
-    accepted: list[str] = field(default_factory=list)
-    signatures: int = 0
-    flights: int = 0
 
     def __call__(self, asked: Asked) -> bytes:
         proof = asked.headers.get("authorization", "")
         data = parameter(proof, "gssapi-data")
         if not proof:
-            self._begin()
-            return asked.answer("401 Unauthorized", self._demand(f'sts-uri="{STS}"'))
+            self.begin()
+            return asked.answer("401 Unauthorized", self.demand(f'sts-uri="{STS}"'))
         if data:
-            return self._handshake(asked, base64.b64decode(data))
-        return self._registered(asked, proof)
+            return self.handshake(asked, base64.b64decode(data))
+        return self.registered(asked, proof)
 
-    def _begin(self) -> None:
-        self.opaque = secrets.token_hex(4).upper()
-        self.flights = self.signatures = 0
+    def begin(self) -> None:
+        super().begin()
         self.tls = SSL.Connection(self._context(), None)
         self.tls.set_accept_state()
 
@@ -101,12 +89,7 @@ class DskRegistrar:
             context.set_verify(must, lambda *_: True)
         return context
 
-    def _demand(self, *more: str) -> str:
-        target = self.target_later if self.target_later and self.flights else self.target
-        names = (f'realm="{REALM}"', f'targetname="{target}"', f"version={self.protocol}")
-        return f"WWW-Authenticate: TLS-DSK {', '.join([*more, *names])}"
-
-    def _handshake(self, asked: Asked, flight: bytes) -> bytes:
+    def handshake(self, asked: Asked, flight: bytes) -> bytes:
         self.flights += 1
         self.tls.bio_write(flight)
         done = self._advance()
@@ -115,10 +98,10 @@ class DskRegistrar:
                 "401 Unauthorized",
                 'ms-diagnostics: 1000;reason="Final handshake failed.";source="fe"',
             )
-        answer = self.mangle(self._packed(self._written()), self.flights)
+        answer = self.mangle(self._packed(self.written()), self.flights)
         text = base64.b64encode(answer).decode()
         opaque = f'opaque="{self.opaque}"'
-        return asked.answer("401 Unauthorized", self._demand(opaque, f'gssapi-data="{text}"'))
+        return asked.answer("401 Unauthorized", self.demand(opaque, f'gssapi-data="{text}"'))
 
     def _advance(self) -> bool:
         try:
@@ -131,7 +114,7 @@ class DskRegistrar:
         shown = self.tls.get_peer_certificate(as_cryptography=True)
         return shown == self.published or not self.asks_for_certificate
 
-    def _written(self) -> bytes:
+    def written(self) -> bytes:
         try:
             return self.tls.bio_read(1 << 16)
         except SSL.WantReadError:
@@ -141,81 +124,15 @@ class DskRegistrar:
         """Put handshake messages that are not encrypted into one record, as known servers do."""
         return flight if self.splits_records else packed(flight)
 
-    def _registered(self, asked: Asked, proof: str) -> bytes:
-        signed = self._check(asked, proof)
-        status, *more = self.final if "expires" not in asked.headers else ("200 OK", "Expires: 0")
-        lines = [*more, *([self._information(asked, status, more)] if self.signs else [])]
-        if signed:
-            self.accepted.append(asked.headers["cseq"])
-        return asked.answer(status, *lines)
+    def own_signature(self, text: str) -> str:
+        return self.signed(text, slice(96, 128))
 
-    def _check(self, asked: Asked, proof: str) -> bool:
-        """Verify the client's signature; a wrong one ends the test with an error."""
-        response = parameter(proof, "response")
-        if not response:
-            return False
-        frame = (parameter(proof, "crand"), parameter(proof, "cnum"), REALM, self.target)
-        full = self.protocol > 2
-        text = signed_text("TLS-DSK", frame, asked, asked.headers.get("expires", ""), full=full)
-        assert parameter(proof, "opaque") == self.opaque
-        assert response == self._sign(text, slice(64, 96)).upper()
-        return True
+    def clients_signature(self, text: str) -> str:
+        return self.signed(text, slice(64, 96))
 
-    def _sign(self, text: str, part: slice) -> str:
+    def signed(self, text: str, part: slice) -> str:
         material = self.tls.export_keying_material(b"client EAP encryption", 128)
         return hmac.digest(material[part], text.encode(), "sha1").hex()
-
-    def _information(self, asked: Asked, status: str, more: list[str]) -> str:
-        self.signatures += 1
-        salt, number = secrets.token_hex(4).upper(), str(self.numbers(self.signatures))
-        expires = next((line[9:] for line in more if line.startswith("Expires: ")), "")
-        frame = (salt, number, REALM, self.target)
-        full = self.protocol > 2
-        text = signed_text("TLS-DSK", frame, asked, expires, status[:3], full=full)
-        right = self._sign(text, slice(96, 128))
-        return (
-            f'Authentication-Info: TLS-DSK qop="auth", opaque="{self.opaque}", srand="{salt}", '
-            f'snum="{number}", rspauth="{self.signature(right)}", targetname="{self.target}", '
-            f'realm="{REALM}", version={self.protocol}'
-        )
-
-
-SERVER_TAG = "9588410E2DA11CEE9D0AE7733E07830F"
-
-
-def signed_text(
-    scheme: str,
-    frame: tuple[str, str, str, str],
-    asked: Asked,
-    expires: str,
-    *status: str,
-    full: bool = True,
-) -> str:
-    """Put the signed text together; before version 3 it is not the full one."""
-    number, method = asked.headers["cseq"].split()
-    sender, to = asked.headers["from"], asked.headers["to"]
-    uri = re.compile(r"<([^>]*)>")
-    values = [
-        scheme,
-        *frame,
-        asked.headers["call-id"],
-        number,
-        method,
-        uri.search(sender)[1],
-        parameter(sender, "tag"),
-        *([uri.search(to)[1]] if full else []),
-        SERVER_TAG if status else "",
-        *(["", ""] if full else []),
-        expires,
-        *status,
-    ]
-    return "".join(f"<{value}>" for value in values)
-
-
-def parameter(text: str, name: str) -> str:
-    """Return a parameter of a header, with quotes or without, or ``""``."""
-    found = re.search(rf'\b{name}=(?:"([^"]*)"|([^\s,;]+))', text)
-    return (found[1] or found[2] or "") if found else ""
 
 
 def packed(flight: bytes) -> bytes:

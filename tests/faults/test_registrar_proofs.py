@@ -71,8 +71,8 @@ def test_a_finished_that_is_wrong_inside_is_found() -> None:
     """Encrypted and authenticated with the right keys: only its content can tell."""
 
     class WrongInside(DskRegistrar):
-        def _written(self) -> bytes:
-            written = super()._written()
+        def written(self) -> bytes:
+            written = super().written()
             if self.flights < 2:
                 return written
             at = written.rindex(b"\x16\x03\x03")
@@ -129,15 +129,15 @@ def test_a_wrong_signature_is_found(signature) -> None:
 
 def test_the_clients_own_signature_does_not_do_for_the_servers() -> None:
     class Mirror(DskRegistrar):
-        def _sign(self, text: str, part: slice) -> str:
-            return super()._sign(text, slice(64, 96))
+        def signed(self, text: str, part: slice) -> str:
+            return super().signed(text, slice(64, 96))
 
     assert unproved(Mirror()) == "signature"
 
 
 def test_a_200_in_the_middle_of_the_handshake_is_no_proof() -> None:
     class Eager(DskRegistrar):
-        def _handshake(self, asked: Asked, flight: bytes) -> bytes:
+        def handshake(self, asked: Asked, flight: bytes) -> bytes:
             return asked.answer("200 OK", "Expires: 7200")
 
     assert unproved(Eager()) == "unsigned"
@@ -237,8 +237,8 @@ def test_bytes_after_the_finished_are_against_the_rules() -> None:
 
 def test_a_handshake_without_end_ends() -> None:
     class Endless(DskRegistrar):
-        def _handshake(self, asked: Asked, flight: bytes) -> bytes:
-            demand = self._demand(f'opaque="{self.opaque}"', 'gssapi-data="FgMDAAA="')
+        def handshake(self, asked: Asked, flight: bytes) -> bytes:
+            demand = self.demand(f'opaque="{self.opaque}"', 'gssapi-data="FgMDAAA="')
             return asked.answer("401 Unauthorized", demand)
 
     with pytest.raises(RegistrarAnswerInvalid):
@@ -283,7 +283,7 @@ def test_a_refusal_of_the_signed_request_has_its_error(status, error) -> None:
 
 def test_a_registrar_without_tls_dsk_is_told() -> None:
     class Off(DskRegistrar):
-        def _demand(self, *more: str) -> str:
+        def demand(self, *more: str) -> str:
             return f'WWW-Authenticate: NTLM realm="x", targetname="{TARGET}", version=4'
 
     with pytest.raises(SchemeNotOffered) as caught:

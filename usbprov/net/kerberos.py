@@ -15,6 +15,7 @@ from usbprov.errors import (
     UsageError,
     UsbprovError,
 )
+from usbprov.net.quiet import silence_spnego
 
 if TYPE_CHECKING:
     import krb5
@@ -209,6 +210,7 @@ def begin_signing(cache: str, service: str, host: str, server: str) -> "tuple[Co
     import spnego
     from spnego.exceptions import NegotiateOptions, SpnegoError
 
+    silence_spnego()
     try:
         context = spnego.client(
             spnego.KerberosCCache(cache),

@@ -5,7 +5,6 @@ over one connection, each with the whole request. Credentials go out once: after
 401 is final, and is the answer.
 """
 
-import functools
 import logging
 import re
 from base64 import b64decode, b64encode
@@ -25,6 +24,7 @@ from spnego.exceptions import NegotiateOptions
 from usbprov.errors import AnswerInvalid, NotOffered, ServerUnreachable, UsageError
 from usbprov.net import kerberos
 from usbprov.net.credentials import Way, WindowsCredential
+from usbprov.net.quiet import silence_spnego
 from usbprov.webservices.session import Answer
 from usbprov.webservices.soap import Post
 from usbprov.webservices.urls import host_of, server_of
@@ -194,7 +194,7 @@ def _begin(credential: WindowsCredential, asked: Answer, stack: ExitStack) -> _S
         bindings=channel_bindings(asked.certificate),
         stack=stack,
     )
-    _silence_the_library()
+    silence_spnego()
     return _BEGINNINGS[credential.way](case)
 
 
@@ -271,15 +271,3 @@ def channel_bindings(certificate: bytes) -> GssChannelBindings | None:
     weak = isinstance(signed_with, hashes.MD5 | hashes.SHA1)
     digest = parsed.fingerprint(hashes.SHA256() if weak else signed_with)
     return GssChannelBindings(application_data=b"tls-server-end-point:" + digest)
-
-
-def _not_verbose(record: logging.LogRecord) -> bool:
-    return record.levelno > logging.DEBUG
-
-
-@functools.cache
-def _silence_the_library() -> None:
-    """Keep tokens out of the logs: the library writes them at debug level, whoever listens."""
-    for name in tuple(logging.root.manager.loggerDict):
-        if name.partition(".")[0] == "spnego":
-            logging.getLogger(name).addFilter(_not_verbose)
