@@ -291,6 +291,15 @@ def test_a_registrar_without_tls_dsk_is_told() -> None:
     assert (caught.value.scheme, caught.value.offered) == ("TLS-DSK", "NTLM")
 
 
+def test_a_registrar_that_takes_nothing_is_told() -> None:
+    class Nothing(DskRegistrar):
+        def demand(self, *more: str) -> str:
+            return "Server: RTC/6.0"
+
+    with pytest.raises(SchemeNotOffered, match="does not offer TLS-DSK, but nothing"):
+        sign_in(Nothing())
+
+
 # --- whoever signs
 
 

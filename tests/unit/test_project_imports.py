@@ -20,6 +20,7 @@ HEAVY = (
     "starlette",
     "uvicorn",
     "signxml",
+    "tlslite",
 )
 START = """
 import sys

@@ -1,5 +1,8 @@
 """A REGISTER that proves nothing: what the Registrar asks for, and how else it may answer."""
 
+import socket
+import threading
+
 import pytest
 from doubles.sip_server import HOST, TARGET, Asked, SipServer
 
@@ -58,13 +61,17 @@ def test_without_tls_dsk_the_first_scheme_names_the_target() -> None:
     assert found == Challenge(("Kerberos", "NTLM"), f"sip/{TARGET}", None)
 
 
+def test_a_registrar_may_offer_nothing() -> None:
+    with SipServer(lambda asked: asked.answer("401 Unauthorized")) as server:
+        assert challenge(server) == Challenge((), "", None)
+
+
 @pytest.mark.parametrize(
     ("status", "extra", "error", "diagnostic"),
     [
         ("404 Not Found", 'ms-diagnostics: 1003;reason="No user.";source="fe"', UserUnknown, 1003),
         ("403 Forbidden", 'ms-diagnostics-public: 4005;reason="No."', UserUnknown, 4005),
         ("504 Server time-out", "Retry-After: 60", RegistrarFailed, None),
-        ("401 Unauthorized", "Server: RTC/6.0", RegistrarAnswerInvalid, None),
         ("401 Unauthorized", 'WWW-Authenticate: TLS-DSK realm="', RegistrarAnswerInvalid, None),
         ("200 OK", "Expires: 7200", RegistrarUnproved, None),
         ("301 Moved", "Server: RTC/6.0", RedirectsEndless, None),
@@ -149,3 +156,15 @@ def test_a_server_that_proves_nothing_is_sent_nothing() -> None:
             Registrar(RegistrarAddress(HOST, server.port)).challenge(USER, ENDPOINT)
         assert caught.value.presented
         assert not server.asked
+
+
+def test_a_server_that_ends_the_connection_at_once_is_not_reached() -> None:
+    def end() -> None:
+        listener.accept()[0].close()
+
+    with socket.create_server((HOST, 0)) as listener:
+        ended = threading.Thread(target=end)
+        ended.start()
+        with pytest.raises(RegistrarUnreachable):
+            Registrar(RegistrarAddress(HOST, listener.getsockname()[1])).challenge(USER, ENDPOINT)
+        ended.join()

@@ -1,8 +1,9 @@
 """What a Registrar asks for: its answer to a REGISTER that proves nothing ([MS-SIPAE] 3.2.5)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from usbprov.errors import RegistrarAnswerInvalid, RegistrarUnproved
+from usbprov.net.failures import cleaned
 from usbprov.phone.endpoint import Endpoint
 from usbprov.registrar.client import Challenge
 from usbprov.registrar.connection import Connection
@@ -25,7 +26,7 @@ def ask(connection: Connection, user: SipUser, endpoint: Endpoint) -> Challenge:
 
     Raises:
         Moved: Another Registrar is to be asked.
-        RegistrarError: The user is refused at once, or nothing is asked for.
+        RegistrarError: The user is refused at once, or signed in without any proof.
     """
     registration = Registration(user, endpoint, connection.local)
     return summary(offers(connection, registration))
@@ -34,9 +35,11 @@ def ask(connection: Connection, user: SipUser, endpoint: Endpoint) -> Challenge:
 def offers(connection: Connection, registration: Registration) -> tuple[Authentication, ...]:
     """Send a REGISTER that proves nothing, and return the ways to prove a user that are offered.
 
+    There may be none, where all are switched off.
+
     Raises:
         Moved: Another Registrar is to be asked.
-        RegistrarError: The user is refused at once, or nothing is asked for.
+        RegistrarError: The user is refused at once, or signed in without any proof.
     """
     server = connection.server
     response = connection.exchange(registration.request())
@@ -46,10 +49,7 @@ def offers(connection: Connection, registration: Registration) -> tuple[Authenti
         raise RegistrarUnproved(server, reason, check="unsigned")
     if response.status != _UNAUTHORISED:
         raise refusal(Case(response, server, registration.user.uri))
-    found = tuple(demands(response, server))
-    if not found:
-        raise RegistrarAnswerInvalid(server, "it asks for a proof and names no way to give one")
-    return found
+    return tuple(demands(response, server))
 
 
 def demands(response: Response, server: str) -> Iterator[Authentication]:
@@ -68,6 +68,15 @@ def summary(offered: tuple[Authentication, ...]) -> Challenge:
     """Tell what is offered, without the data of any handshake."""
     by_name = {offer.scheme.upper(): offer for offer in reversed(offered)}
     dsk = by_name.get("TLS-DSK")
-    schemes = dict.fromkeys(KNOWN.get(o.scheme.upper(), o.scheme) for o in offered)
-    service = (dsk and dsk.get("sts-uri")) or None
-    return Challenge(tuple(schemes), (dsk or offered[0]).get("targetname"), service)
+    named = dsk or next(iter(offered), None)
+    return Challenge(
+        schemes=names(offered),
+        target=named.get("targetname") if named else "",
+        certificate_service=(dsk and dsk.get("sts-uri")) or None,
+    )
+
+
+def names(offered: Iterable[Authentication]) -> tuple[str, ...]:
+    """Return the names of schemes, each once, fit for a terminal."""
+    known = (KNOWN.get(offer.scheme.upper(), cleaned(offer.scheme)) for offer in offered)
+    return tuple(dict.fromkeys(known))

@@ -71,7 +71,7 @@ class Challenge:
 
     Attributes:
         schemes: Ways to prove a user, as offered and in that order: ``TLS-DSK``, ``NTLM``,
-            ``Kerberos``.
+            ``Kerberos``; none where all are switched off.
         target: The name by which the Registrar goes in TLS-DSK, else in the first scheme.
         certificate_service: URL of the service that issues certificates for TLS-DSK, or None.
     """

@@ -90,6 +90,9 @@ class Connection:
     def _secured(self, connected: socket.socket) -> ssl.SSLSocket:
         try:
             return self._tls.wrap_socket(connected, server_hostname=self.address.host)
+        except _ENDED as error:
+            connected.close()
+            raise self._failure(error, self._limits.connect) from None
         except ssl.SSLError as error:
             connected.close()
             presented = presented_lines(self.address.full)
@@ -156,6 +159,9 @@ def _answers(response: Response, request: Request) -> bool:
 def _strerror(error: OSError | ValueError) -> str:
     return str(getattr(error, "strerror", None) or "the connection failed").lower()
 
+
+_ENDED = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
+"""A server that takes a connection and ends it is down, as far as anybody can tell."""
 
 _REASONS: tuple[tuple[type[BaseException], str], ...] = (
     (socket.gaierror, "the name is not known"),

@@ -181,8 +181,8 @@ class Dialogue:
     def _refused(self, response: Response) -> RegistrarError:
         said = diagnostic(response)
         if response.status == _UNAUTHORISED and said is None and not self._association.committed:
-            words = cleaned(response.reason)
-            return HandshakeNotAgreed(self._server, f"it ends it at its beginning: {words}")
+            words = f"it answers its first message with {cleaned(response.reason)!r}"
+            return HandshakeNotAgreed(self._server, words)
         user, scheme = self._registration.user.uri, self._association.scheme
         return refusal(Case(response, self._server, user, scheme))
 

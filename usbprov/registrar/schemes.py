@@ -9,7 +9,7 @@ from usbprov.errors import NotOffered, SchemeNotOffered, ServerUnreachable, Usag
 from usbprov.net import kerberos
 from usbprov.net.credentials import CertificateCredential, Way, WindowsCredential
 from usbprov.registrar.association import Association
-from usbprov.registrar.challenges import KNOWN
+from usbprov.registrar.challenges import names
 from usbprov.registrar.connection import Connection
 from usbprov.registrar.identity import check_identity
 from usbprov.registrar.kerberos import Kerberos
@@ -114,8 +114,8 @@ def _offer(case: _Case, scheme: str) -> Authentication:
     for offer in case.offered:
         if offer.scheme.upper() == scheme.upper():
             return offer
-    names = dict.fromkeys(KNOWN.get(o.scheme.upper(), o.scheme) for o in case.offered)
-    raise SchemeNotOffered(case.connection.server, scheme, " and ".join(names))
+    offered = " and ".join(names(case.offered)) or "nothing"
+    raise SchemeNotOffered(case.connection.server, scheme, offered)
 
 
 _BY_WAY: Mapping[Way, Callable[[WindowsCredential, _Case], Chosen]] = {
