@@ -43,6 +43,11 @@ def need_program(program: str) -> None:
         _do_without(f"{program} is not installed; see scripts/bootstrap --dev")
 
 
+def need_file(path: Path, package: str) -> None:
+    if not path.exists():
+        _do_without(f"{package} is not installed; see scripts/bootstrap --dev")
+
+
 def _do_without(reason: str) -> None:
     if os.environ.get("CI") == "true":
         pytest.fail(f"NOT TESTED: {reason}")

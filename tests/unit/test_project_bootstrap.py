@@ -24,10 +24,12 @@ DEV_TOOLS = {
     "kinit": "krb5-user",
     "krb5-config": "libkrb5-dev",
     "gcc": "gcc",
+    "/usr/lib/purple-2/libsipe.so": "pidgin-sipe",
+    "/usr/include/libpurple/purple.h": "libpurple-dev",
 }
 NOT_THERE = [p for tool, p in DEV_TOOLS.items() if not Path("/usr/sbin", tool).exists()]
 MISSING = " ".join([*NOT_THERE, "python3.11-dev"])
-"""The stand-ins hide what is in the PATH; what is in /usr/sbin is found all the same."""
+"""The stand-ins hide what is in the PATH; /usr/sbin and whole paths are seen all the same."""
 
 PYTHON = """#!/bin/sh
 case "$*" in
