@@ -20,6 +20,9 @@ _NEEDED = {
 }
 _STRICT = ("gcc", "-Wall", "-Wextra", "-Werror", "-O1")
 
+VERIFIED = "signature of incoming message validated"
+"""What it logs for each message of the Registrar whose signature is right."""
+
 # Kerberos must not look in the DNS for the realms of Windows domains.
 _NO_REALM = "[libdefaults]\n  dns_lookup_kdc = false\n  dns_lookup_realm = false\n"
 
@@ -111,6 +114,7 @@ def client(
     (home / "krb5.conf").write_text(_NO_REALM)
     arguments = (account.name, server, authentication, ca_file)
     own = {"HOME": str(home), "LD_PRELOAD": str(program.sax1), "LC_ALL": "C.UTF-8"}
+    own |= {"KRB5_CONFIG": str(home / "krb5.conf"), "PURPLE_VERBOSE_DEBUG": "1"}
     with (home / "events").open("w") as events, (home / "log").open("w") as log:
         process = subprocess.Popen(
             [str(program.headless), *arguments],
@@ -118,7 +122,7 @@ def client(
             stdout=events,
             stderr=log,
             text=True,
-            env=own | {"KRB5_CONFIG": str(home / "krb5.conf")} | environment,
+            env=own | environment,
         )
     assert process.stdin is not None
     with process:

@@ -1,18 +1,20 @@
 """Debian's pidgin-sipe enrols at the lab's Web Services and signs in at its Registrar."""
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from pidgin import Account, Client, Program, build, client
-from processes import Station, station
+from pidgin import VERIFIED, Account, Client, Program, build, client
+from processes import Station, station, wait_for
+
+from usbprov.lab.registrar.signins import SignIn, sign_ins
 
 ALICE = Account("alice@contoso.test,CONTOSO\\alice", "Lab-Alice-1")
 
-SignIn = Callable[..., Client]
+Run = Callable[..., Client]
 
 
 @pytest.fixture(scope="module")
@@ -21,23 +23,29 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Program:
 
 
 @pytest.fixture
-def at(tmp_path: Path) -> Iterator[Station]:
-    with station(tmp_path, phones=0) as running:
+def options() -> Sequence[str]:
+    """Return how the lab is started; a test may be parametrized with others."""
+    return ()
+
+
+@pytest.fixture
+def at(tmp_path: Path, options: Sequence[str]) -> Iterator[Station]:
+    with station(tmp_path, phones=0, options=options) as running:
         yield running
 
 
 @pytest.fixture
-def sign_in(program: Program, at: Station, tmp_path: Path) -> Iterator[SignIn]:
-    """Run a client at the lab; all of them end with the test."""
+def run(program: Program, at: Station, tmp_path: Path) -> Iterator[Run]:
+    """Run clients at the lab; they end with the test."""
     numbers = itertools.count(1)
 
-    def run(authentication: str, account: Account = ALICE, **changed: str) -> Client:
+    def start(authentication: str, account: Account = ALICE, **changed: str) -> Client:
         at_lab = {"server": at.facts["registrar"], "ca_file": at.facts["ca_file"]} | changed
         home = tmp_path / f"client-{next(numbers)}"
         return clients.enter_context(client(program, home, account, authentication, **at_lab))
 
     with ExitStack() as clients:
-        yield run
+        yield start
 
 
 def calls(at: Station, *words: str) -> list[str]:
@@ -46,10 +54,69 @@ def calls(at: Station, *words: str) -> list[str]:
     return [line for line in lines if all(word in line for word in words)]
 
 
-def test_a_stranger_is_asked_about_and_told_nothing(at: Station, sign_in: SignIn) -> None:
+def seen(at: Station) -> list[SignIn]:
+    return sign_ins(at.folder / "lab")
+
+
+def faults(*names: str) -> pytest.MarkDecorator:
+    """Let the lab of a test have faults."""
+    options = [part for name in names for part in ("--fault", name)]
+    return pytest.mark.parametrize("options", [options], ids=["-".join(names)])
+
+
+def test_it_enrols_signs_in_with_its_certificate_and_signs_out(at: Station, run: Run) -> None:
+    pidgin = run("tls-dsk")
+    assert pidgin.outcome() == "connected", pidgin.log
+    (published,) = at.published()
+    (sign_in,) = seen(at)
+    assert published["sip_uri"] == sign_in.sip_uri == "sip:alice@contoso.test"
+    assert published["device_id"] == sign_in.device_id
+    assert (sign_in.scheme, sign_in.protocol) == ("TLS-DSK", "TLS 1.0")
+    assert sign_in.outcome == "signed in"
+    assert VERIFIED in pidgin.log
+
+    pidgin.sign_out()
+    wait_for(lambda: seen(at)[0].outcome == "signed out", "the end of the sign-in")
+    assert len(seen(at)) == 1
+
+
+def test_its_next_certificate_takes_the_place_of_the_last_one(at: Station, run: Run) -> None:
+    digests = []
+    for _ in range(2):
+        pidgin = run("tls-dsk")
+        assert pidgin.outcome() == "connected", pidgin.log
+        (published,) = at.published()
+        digests.append(published["sha256"])
+        pidgin.sign_out()
+    assert digests[0] != digests[1]
+    assert len({sign_in.device_id for sign_in in seen(at)}) == 1
+
+
+def test_a_wrong_password_gets_no_certificate(at: Station, run: Run) -> None:
+    pidgin = run("tls-dsk", Account(ALICE.name, "wrong"))
+    assert pidgin.outcome().startswith("error ")
+    assert at.published() == []
+    assert seen(at) == []
+
+
+@faults("registrar-wrong-key")
+def test_it_notices_a_signature_by_another_key(at: Station, run: Run) -> None:
+    """That it connects otherwise means that the lab's signatures are right."""
+    pidgin = run("tls-dsk")
+    assert "Invalid message signature" in pidgin.outcome()
+    assert VERIFIED not in pidgin.log
+
+
+@faults("dsk-off")
+def test_without_the_scheme_it_does_not_even_enrol(at: Station, run: Run) -> None:
+    assert "Incompatible authentication scheme" in run("tls-dsk").outcome()
+    assert at.published() == []
+
+
+def test_a_stranger_is_asked_about_and_told_nothing(at: Station, run: Run) -> None:
     """The client trusts the lab for its CA alone: without it, TLS is as far as it gets."""
-    server = urlsplit(at.facts["web_services_url"]).netloc
     stranger = str(at.folder / "lab" / "authority" / "web-services-ca.pem")
-    asking = sign_in("tls-dsk", server=server, ca_file=stranger)
-    assert asking.outcome().startswith("question ")
+    for server in (at.facts["registrar"], urlsplit(at.facts["web_services_url"]).netloc):
+        pidgin = run("tls-dsk", server=server, ca_file=stranger)
+        assert pidgin.outcome().startswith("question Accept certificate")
     assert calls(at) == []
