@@ -5,13 +5,13 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from usbprov.cli.main import COMMANDS, run
 from usbprov.cli.secret import secret_source
 from usbprov.errors import ExitCode, UsageError
+from usbprov.webservices.discovery.report import Discovery, Outcome, Source, SourceReport
 
 
 @pytest.fixture(autouse=True)
@@ -200,13 +200,12 @@ def test_bad_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> 
 def test_provision_finds_the_web_services_but_trusts_only_proof(
     vouched: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    found = SimpleNamespace(
-        vouched=vouched, require=lambda: "https://pool.contoso.test/", registrar=None
-    )
+    url = "https://pool.contoso.test/"
+    report = SourceReport(Source.DHCP, Outcome.ANSWERED, url=url, vouched=vouched)
     asked = []
     monkeypatch.setattr(
         "usbprov.webservices.discovery.finder.discover",
-        lambda request: asked.append(request) or found,
+        lambda request: asked.append(request) or Discovery(request, (report,), {}, report),
     )
     arguments = ["--bus", "usbip://127.0.0.1:1", "provision", "--extension", "1", "--discover"]
     code = run([*arguments, "--user", "sip:alice@contoso.test"])

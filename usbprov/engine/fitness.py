@@ -12,6 +12,7 @@ from usbprov.engine.steps.clock import TOLERANCE
 from usbprov.engine.times import local
 from usbprov.errors import ObjectUnreadable
 from usbprov.pki.certificates import user_addresses
+from usbprov.pki.keys import key_digest
 
 LEAST_LEFT = timedelta(hours=1)
 """A certificate with less left is as good as expired: clients enrol anew (``protocol.md`` 13)."""
@@ -24,6 +25,12 @@ def unfitness(certificate: x509.Certificate, user: str | None) -> str | None:
     """Say why a certificate cannot be used now, or None; ``user`` None stands for any user."""
     problems = (judge(certificate, user) for judge in _JUDGES)
     return next((problem for problem in problems if problem), None)
+
+
+def other_key(certificate: x509.Certificate, key_sha256: str | None) -> str | None:
+    """Say that a certificate is for another key than the one with this digest, if so."""
+    fits = key_digest(certificate.public_key()) == key_sha256
+    return None if fits else "it is for another key"
 
 
 def invalidity_at(moment: datetime, certificate: x509.Certificate) -> str | None:

@@ -18,4 +18,9 @@ CHAIN_LIMITS: Mapping[str, ChainLimits] = {
 
 def chain_limits(info: PhoneInfo) -> ChainLimits:
     """Return what a phone can verify: as it says, else as its model is known for, else anything."""
-    return info.limits or CHAIN_LIMITS.get(info.model.lower(), NO_LIMITS)
+    return info.limits or model_limits(info.model)
+
+
+def model_limits(model: str) -> ChainLimits:
+    """Return what phones of a model are known to verify; without limits where nothing is known."""
+    return CHAIN_LIMITS.get(model.lower(), NO_LIMITS)

@@ -21,6 +21,7 @@ from usbprov.cli.options import (
 )
 from usbprov.cli.provisioning import Manner, provision_one
 from usbprov.cli.settings import current, site
+from usbprov.cli.users import sip_uri
 from usbprov.engine.order import KeySource, Order
 from usbprov.engine.retry import RetryPolicy
 from usbprov.errors import UsageError
@@ -110,7 +111,7 @@ def provision(
     order = Order(
         web_services_url=service_url(web_services_url),
         credential=credential_order(options),
-        user=_sip_uri(user),
+        user=sip_uri(user),
         registrar=_registrar(registrar),
         key=KeySource(key) if key else None,
         bits=int(key_bits),
@@ -138,24 +139,10 @@ def _discovered(request: DiscoveryRequest) -> Discovery:
     from usbprov.webservices.discovery.finder import discover
 
     found = discover(replaced(request, first_only=True))
-    url = found.require()
-    if not found.vouched:
-        problem = f"{url} was found, but only by what proves nothing (DHCP, DNS, plain HTTP)"
-        raise UsageError(f"{problem}: if it is right, give it with --web-services-url")
+    found.require_vouched()
     return found
 
 
 def _registrar(text: str | None) -> str | None:
     """Refuse an address that cannot be one before anything is done."""
     return text and str(RegistrarAddress.parse(text))
-
-
-def _sip_uri(user: str | None) -> str | None:
-    """Take a user with or without its scheme; it must have a domain."""
-    if user is None:
-        return None
-    address = user.lower().removeprefix("sip:")
-    name, at, domain = address.partition("@")
-    if not (name and at and domain) or any(c.isspace() or c == "@" for c in name + domain):
-        raise UsageError(f"--user {user!r} is no SIP URI like sip:alice@contoso.com")
-    return f"sip:{address}"

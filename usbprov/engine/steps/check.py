@@ -5,13 +5,19 @@ from typing import ClassVar
 from cryptography import x509
 
 from usbprov.engine.events import StepName
-from usbprov.engine.fitness import LEAST_BITS, invalidity_at, is_short, unfitness, weaknesses
+from usbprov.engine.fitness import (
+    LEAST_BITS,
+    invalidity_at,
+    is_short,
+    other_key,
+    unfitness,
+    weaknesses,
+)
 from usbprov.engine.job import Job, known
 from usbprov.engine.order import KeySource
 from usbprov.engine.times import local
 from usbprov.errors import CertificateUnfit
 from usbprov.pki.certificates import load_certificate
-from usbprov.pki.keys import key_digest
 
 
 class CheckStep:
@@ -33,7 +39,7 @@ class CheckStep:
         """Make every check; a weakness that is borne is told."""
         certificate = load_certificate(known(job.certificate))
         problem = (
-            _other_key(job, certificate)
+            other_key(certificate, job.key_sha256)
             or unfitness(certificate, known(job.user))
             or _by_the_phones_clock(job, certificate)
             or _too_short(job, certificate)
@@ -42,11 +48,6 @@ class CheckStep:
             raise CertificateUnfit(problem)
         told = f"for this key and user, valid until {local(certificate.not_valid_after_utc)}"
         return "; ".join([told, *weaknesses(certificate)])
-
-
-def _other_key(job: Job, certificate: x509.Certificate) -> str | None:
-    fits = key_digest(certificate.public_key()) == job.key_sha256
-    return None if fits else "it is for another key"
 
 
 def _by_the_phones_clock(job: Job, certificate: x509.Certificate) -> str | None:

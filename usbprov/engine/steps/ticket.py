@@ -4,32 +4,17 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import ClassVar
 
+from usbprov.engine.credentials import WORDS, secret_credential
 from usbprov.engine.events import StepName
 from usbprov.engine.job import Job, Services, known
 from usbprov.engine.steps.publish import has_certificate
 from usbprov.engine.steps.trust import refuse_unverifiable
 from usbprov.engine.times import local
 from usbprov.errors import UsageError
-from usbprov.net.credentials import (
-    CertificateCredential,
-    Credential,
-    PasswordCredential,
-    PinCredential,
-    Way,
-    WindowsCredential,
-)
+from usbprov.net.credentials import CertificateCredential, Credential, Way
 from usbprov.phone.contract import Capability, ObjectKind
 from usbprov.pki.certificates import load_certificate
 from usbprov.webservices.ticket import Ticket
-
-_WORDS = {
-    Way.PIN: "PIN",
-    Way.NTLM: "NTLM",
-    Way.KERBEROS: "Kerberos",
-    Way.NEGOTIATE: "Kerberos or NTLM",
-    Way.PASSWORD: "user name and password",
-    Way.CERTIFICATE: "the phone's certificate",
-}
 
 
 class TicketStep:
@@ -51,7 +36,7 @@ class TicketStep:
         """
         order, ways = job.order, _usable(job)
         first = "" if len(ways) == 1 else "the first of these that the server offers: "
-        which = ", ".join(_WORDS[way] for way in ways)
+        which = ", ".join(WORDS[way] for way in ways)
         whose = f" for {order.credential.name}" if order.credential.name else ""
         user = order.user or certified_user(job) or "the user is the one that the server names"
         return f"Web ticket by {first}{which}{whose}, because {order.credential.because} ({user})"
@@ -74,8 +59,8 @@ class TicketStep:
         # The metadata hold no secret, so they may be asked for again; the request for a ticket not.
         way = job.retry(lambda: services.choose(ways))
         offered = "" if len(ways) == 1 else " and the server offers it"
-        ticket = services.ticket(_CREDENTIALS[way](job), job.endpoint, user)
-        return ticket, f"by {_WORDS[way]}, because {because}{offered}"
+        ticket = services.ticket(_credential(job, way), job.endpoint, user)
+        return ticket, f"by {WORDS[way]}, because {because}{offered}"
 
 
 def certified_user(job: Job) -> str | None:
@@ -124,20 +109,10 @@ _MISSING: Mapping[Way, Callable[[Job], str | None]] = {
 """What says why a way cannot be gone, without asking any server."""
 
 
-def _pin(job: Job) -> Credential:
-    return PinCredential(known(job.order.credential.name), job.secret())
-
-
-def _password(job: Job) -> Credential:
-    return PasswordCredential(known(job.order.credential.name), job.secret())
-
-
-def _windows(way: Way) -> Callable[[Job], Credential]:
-    def make(job: Job) -> Credential:
-        name = job.order.credential.name
-        return WindowsCredential(way, name, job.secret() if name else None)
-
-    return make
+def _credential(job: Job, way: Way) -> Credential:
+    if way is Way.CERTIFICATE:
+        return _certificate(job)
+    return secret_credential(way, job.order.credential.name, job.secret)
 
 
 def _certificate(job: Job) -> Credential:
@@ -148,13 +123,3 @@ def _certificate(job: Job) -> Credential:
     if end <= datetime.now(UTC):
         raise UsageError(f"the phone's certificate expired on {local(end)}: use another --auth")
     return CertificateCredential(certificate, lambda block: job.phone.sign(slot, block))
-
-
-_CREDENTIALS: Mapping[Way, Callable[[Job], Credential]] = {
-    Way.PIN: _pin,
-    Way.PASSWORD: _password,
-    Way.NTLM: _windows(Way.NTLM),
-    Way.KERBEROS: _windows(Way.KERBEROS),
-    Way.NEGOTIATE: _windows(Way.NEGOTIATE),
-    Way.CERTIFICATE: _certificate,
-}

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
-from usbprov.errors import DhcpNotPermitted, NothingFound, UsbprovError
+from usbprov.errors import DhcpNotPermitted, NothingFound, UsageError, UsbprovError
 from usbprov.net.site import Site
 from usbprov.webservices.discovery.findings import Finding
 from usbprov.webservices.urls import host_of, port_of
@@ -190,11 +190,29 @@ class Discovery:
         """
         if self.web_services_url is not None:
             return self.web_services_url
-        asked = [s for s in self.sources if s.outcome is not Outcome.SKIPPED]
         errors = [s.error for s in self.sources if isinstance(s.error, DhcpNotPermitted)]
-        if errors and not asked:
+        if errors and self.asked == _NOBODY:
             raise errors[0]
-        raise NothingFound(", ".join(WORDS[s.source] for s in asked) or "nobody")
+        raise NothingFound(self.asked)
+
+    def require_vouched(self) -> str:
+        """Return the URL, if a secret may be sent there.
+
+        Raises:
+            UsageError: Nobody who proved who he is names it.
+            DiscoveryError: As ``require``.
+        """
+        url = self.require()
+        if not self.vouched:
+            problem = f"{url} was found, but only by what proves nothing (DHCP, DNS, plain HTTP)"
+            raise UsageError(f"{problem}: if it is right, give it with --web-services-url")
+        return url
+
+    @property
+    def asked(self) -> str:
+        """Who was asked, in words."""
+        asked = [s.source for s in self.sources if s.outcome is not Outcome.SKIPPED]
+        return ", ".join(WORDS[source] for source in asked) or _NOBODY
 
 
 WORDS: Mapping[Source, str] = {
@@ -204,6 +222,8 @@ WORDS: Mapping[Source, str] = {
     Source.AUTODISCOVER: "LyncDiscover",
 }
 """The sources in words."""
+
+_NOBODY = "nobody"
 
 _SIP_TLS = 5061
 

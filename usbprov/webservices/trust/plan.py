@@ -174,17 +174,8 @@ class Planner:
         ]
         final = [finding for finding in left if finding.trouble not in _BY_INSTALLATION]
         if final:
-            return self._final(judged.server, final)
+            return refusal(judged.server, final, self._view.name)
         return self._missing(judged.server, left[0], vouched) if left else None
-
-    def _final(self, server: Server, findings: Sequence[Finding]) -> TrustError:
-        """Return the error for what no installation cures; what the phone cannot compute first."""
-        name = str(server.address)
-        beyond = [finding for finding in findings if finding.trouble is Trouble.TOO_NEW]
-        if beyond:
-            return PhoneCannotVerify(name, _reason(beyond), phone=self._view.name)
-        make = _ERRORS.get(findings[0].trouble, ChainUntrusted)
-        return make(name, f"{_reason(findings)} (as {self._view.name} sees it)")
 
     def _missing(self, server: Server, finding: Finding, vouched: Anchors) -> UsbprovError:
         everything = self._everything()
@@ -192,8 +183,27 @@ class Planner:
         doubtful = [c for c in unvouched.absent if c in everything - vouched]
         if doubtful and everything.issuperset(unvouched.absent):
             return _unverified(doubtful, self._source_of(doubtful[0]))
-        reason = f"the certificate of {finding.subject} is missing"
-        return self._failure or PhoneDistrusts(str(server.address), reason, phone=self._view.name)
+        return self._failure or refusal(server, [finding], self._view.name)
+
+
+def refusal(server: Server, findings: Sequence[Finding], viewer: str) -> TrustError:
+    """Return the error that says why a server is not trusted: first, what no installation cures.
+
+    Args:
+        server: Who.
+        findings: Those that block, one at least.
+        viewer: In whose eyes: a phone's name.
+    """
+    name = str(server.address)
+    beyond = [finding for finding in findings if finding.trouble is Trouble.TOO_NEW]
+    if beyond:
+        return PhoneCannotVerify(name, _reason(beyond), phone=viewer)
+    final = [finding for finding in findings if finding.trouble not in _BY_INSTALLATION]
+    if not final:
+        reason = f"the certificate of {findings[0].subject} is missing"
+        return PhoneDistrusts(name, reason, phone=viewer)
+    make = _ERRORS.get(final[0].trouble, ChainUntrusted)
+    return make(name, f"{_reason(final)} (as {viewer} sees it)")
 
 
 def carry_out(phone: Phone, plan: TrustPlan) -> None:

@@ -20,12 +20,16 @@ from usbprov.webservices.urls import host_of, port_of, service_url
 _SIP_TLS = 5061
 """The Registrar's port where none is named (RFC 3261 19.1.2)."""
 
+_HTTPS = 443
+
 
 class Role(StrEnum):
     """What a server is to a phone."""
 
     WEB_SERVICES = "Web Services"
     REGISTRAR = "Registrar"
+    ANY = "server"
+    """What was named by host and port alone."""
 
 
 @dataclass(frozen=True)
@@ -67,14 +71,33 @@ def registrar_address(text: str) -> ServerAddress:
     Raises:
         UsageError: It is neither.
     """
+    address = _address(text, Role.REGISTRAR, _SIP_TLS)
+    if address is None:
+        raise UsageError(f"--registrar must look like pool.contoso.com:5061, not {text!r}")
+    return address
+
+
+def server_address(text: str) -> ServerAddress:
+    """Read ``host`` or ``host:port`` of any TLS server; the port is 443 where none is named.
+
+    Raises:
+        UsageError: It is neither.
+    """
+    address = _address(text, Role.ANY, _HTTPS)
+    if address is None:
+        raise UsageError(f"a server is named like pool.contoso.com:443, not {text!r}")
+    return address
+
+
+def _address(text: str, role: Role, port: int) -> ServerAddress | None:
     try:
         parts = urlsplit(f"//{text.strip()}")
-        port = parts.port
+        named = parts.port
     except ValueError:
-        parts, port = urlsplit(""), None
-    if not parts.hostname or parts.netloc != text.strip() or "@" in text or port == 0:
-        raise UsageError(f"--registrar must look like pool.contoso.com:5061, not {text!r}")
-    return ServerAddress(Role.REGISTRAR, parts.hostname, port or _SIP_TLS)
+        return None
+    if not parts.hostname or parts.netloc != text.strip() or "@" in text or named == 0:
+        return None
+    return ServerAddress(role, parts.hostname, named or port)
 
 
 def look_at(
