@@ -54,6 +54,8 @@ def test_the_document_has_the_error_and_what_else_is_given(
         "cause": "why",
         "remedy": "sudo usermod -aG plugdev x",
         "ms": 3,
+        "code": None,
+        "detail": [],
     }
 
 

@@ -5,13 +5,12 @@ from typing import Any
 
 import click
 
-from usbprov.checks import CheckResult, Verdict
+from usbprov.checks import CheckResult, Verdict, first_error
 from usbprov.cli import documents
 from usbprov.cli.documents import Document
 from usbprov.cli.failure import ToldError
-from usbprov.errors import ChecksFailed
 
-_LOOKS = {
+LOOKS = {
     Verdict.GOOD: ("✓", "green"),
     Verdict.NOTE: ("•", "cyan"),
     Verdict.BAD: ("✗", "red"),
@@ -31,11 +30,10 @@ def show_checks(
         more: Further names for the document.
 
     Raises:
-        ChecksFailed: Something is wrong.
+        UsbprovError: Something is wrong: the first bad check's error, else ``ChecksFailed``.
         ToldError: Likewise; the document, which says so, was printed.
     """
-    failed = sum(result.verdict is Verdict.BAD for result in results)
-    error = ChecksFailed(failed, len(results)) if failed else None
+    error = first_error(results)
     if not as_json:
         click.echo(checks_text(results))
         if error is not None:
@@ -58,7 +56,9 @@ def check_document(result: CheckResult) -> Document:
         "cause": result.cause,
         "remedy": result.remedy,
         "ms": result.ms,
-    }
+        "code": result.code or None,
+        "detail": list(result.detail),
+    } | ({"group": result.group} if result.group else {})
 
 
 def checks_text(results: Sequence[CheckResult]) -> str:
@@ -71,7 +71,7 @@ def checks_text(results: Sequence[CheckResult]) -> str:
 
 
 def _lines(result: CheckResult, width: int) -> list[str]:
-    sign, colour = _LOOKS[result.verdict]
+    sign, colour = LOOKS[result.verdict]
     word = click.style(f"{sign} {result.verdict.value:<7}", fg=colour, bold=True)
     lines = [f"{word}  {result.name.ljust(width)}  {result.seen}"]
     if result.verdict is not Verdict.GOOD:

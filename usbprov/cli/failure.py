@@ -26,8 +26,14 @@ class ToldError(Exception):
         self.error = error
 
 
+class ShownError(ToldError):
+    """Carries an error that was shown in words already, with its cause and remedy."""
+
+
 def explain(error: BaseException, *, as_json: bool) -> int:
     """Tell what stopped the command, in words and, where asked for, as JSON; give the exit code."""
+    if isinstance(error, ShownError):
+        return _tell_shortly(error.error)
     if isinstance(error, ToldError):
         return tell(error.error)
     if as_json:
@@ -54,6 +60,13 @@ def _document(error: BaseException) -> documents.Document:
     return documents.bug(f"{type(error).__name__}: {error}")
 
 
+def _tell_shortly(error: UsbprovError) -> int:
+    click.echo(err=True)
+    _headline(error.code, str(error))
+    click.echo(_hanging("more:", _section(error)), err=True)
+    return error.exit_code
+
+
 def tell(error: UsbprovError) -> int:
     """Print an error of the tree on standard error, with cause and remedy; give its exit code."""
     _headline(error.code, str(error))
@@ -64,10 +77,14 @@ def tell(error: UsbprovError) -> int:
     for name, words in (
         ("likely cause:", error.cause),
         ("what to do:", error.remedy),
-        ("more:", f"{DOCUMENT}#{error.code.lower()}-{type(error).__name__.lower()}"),
+        ("more:", _section(error)),
     ):
         click.echo(_hanging(name, words), err=True)
     return error.exit_code
+
+
+def _section(error: UsbprovError) -> str:
+    return f"{DOCUMENT}#{error.code.lower()}-{type(error).__name__.lower()}"
 
 
 def _headline(code: str, words: str) -> None:

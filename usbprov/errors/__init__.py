@@ -26,10 +26,11 @@ code and is generated from this module.
     ├── TrustError ─ ChainUntrusted, NameMismatch, ServerCertificateExpired, HandshakeFailed,
     │                PhoneDistrusts, PhoneCannotVerify, SourceUnverified
     ├── DirectoryError ─ DirectoryUnreachable, DirectoryRefused
-    ├── CheckFailed ─ CertificateUnfit, ReadBackDiffers, PossessionUnproved, ObjectUnreadable
+    ├── CheckFailed ─ CertificateUnfit, ReadBackDiffers, PossessionUnproved, ObjectUnreadable,
+    │                 InstalledUnfit
     ├── LedgerError ─ LedgerUnusable, LedgerTooNew, NoSuchJob
     ├── JobError ─ Interrupted, JobBusy, SomeFailed
-    ├── DiscoveryError ─ NothingFound, DhcpNotPermitted, OptionInvalid
+    ├── DiscoveryError ─ NothingFound, DhcpNotPermitted, OptionInvalid, RegistrarNotFound
     └── LabError ─ LabUnusable, LabDependencyMissing, GadgetUnusable
 """
 
@@ -51,6 +52,7 @@ from usbprov.errors.cable import (
 from usbprov.errors.checks import (
     CertificateUnfit,
     CheckFailed,
+    InstalledUnfit,
     ObjectUnreadable,
     PossessionUnproved,
     ReadBackDiffers,
@@ -61,6 +63,7 @@ from usbprov.errors.discovery import (
     DiscoveryError,
     NothingFound,
     OptionInvalid,
+    RegistrarNotFound,
 )
 from usbprov.errors.host import ChecksFailed, HostError, LocksUnusable, RulesNotChanged
 from usbprov.errors.job import Interrupted, JobBusy, JobError, SomeFailed
@@ -150,6 +153,7 @@ __all__ = [
     "HandshakeFailed",
     "HandshakeNotAgreed",
     "HostError",
+    "InstalledUnfit",
     "Interrupted",
     "JobBusy",
     "JobError",
@@ -193,6 +197,7 @@ __all__ = [
     "RegistrarAnswerInvalid",
     "RegistrarError",
     "RegistrarFailed",
+    "RegistrarNotFound",
     "RegistrarTimeout",
     "RegistrarUnavailable",
     "RegistrarUnproved",

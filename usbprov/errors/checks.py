@@ -60,3 +60,17 @@ class ObjectUnreadable(CheckFailed):
         "The file or answer is damaged, or in another encoding (DER and PEM are known)."
     )
     remedy: ClassVar = "Look at it with `openssl x509` or `openssl req`, and get it anew."
+
+
+@dataclass(eq=False)
+class InstalledUnfit(CheckFailed):
+    """Raised when the certificate that a phone holds is none, not valid now, or not its user's."""
+
+    phone: str
+    problem: str
+    code: ClassVar = "CHK-06"
+    template: ClassVar = "{phone} cannot sign in with what it holds: {problem}"
+    cause: ClassVar = (
+        "The phone was never provisioned, or its certificate has expired and was not renewed."
+    )
+    remedy: ClassVar = "Provision it again: with --replace, where its slot is taken."

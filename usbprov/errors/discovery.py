@@ -48,3 +48,15 @@ class OptionInvalid(DiscoveryError):
     remedy: ClassVar = (
         "Write it anew with `usbprov dhcp encode`, and check it with `usbprov dhcp decode`."
     )
+
+
+@dataclass(eq=False)
+class RegistrarNotFound(DiscoveryError):
+    """Raised when no source that was asked names the Registrar."""
+
+    asked: str
+    code: ClassVar = "DIS-04"
+    exit_code: ClassVar = ExitCode.UNREACHED
+    template: ClassVar = "nobody names the Registrar; asked: {asked}"
+    cause: ClassVar = "DHCP option 120 and the SRV records of the SIP domain are not set or cannot be asked from here, or no SIP domain is known."
+    remedy: ClassVar = "Give the Registrar's name with --registrar, or the SIP domain with --user; `usbprov discover` shows what each source says."

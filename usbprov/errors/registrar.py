@@ -26,7 +26,7 @@ class RegistrarUnreachable(RegistrarError):
     retryable: ClassVar = True
     template: ClassVar = "the Registrar {server} cannot be reached: {reason}"
     cause: ClassVar = "The Front End service or the network is down, a firewall is in between, or name or port are wrong."
-    remedy: ClassVar = "Check the address (SIP over TLS is at port 5061) and that the Front End service runs, then repeat: the certificate is in the phone already."
+    remedy: ClassVar = "Check the address (SIP over TLS is at port 5061) and that the Front End service runs, then repeat; a certificate that is in the phone stays there."
 
 
 @dataclass(eq=False)
@@ -39,7 +39,7 @@ class RegistrarTimeout(RegistrarError):
     retryable: ClassVar = True
     template: ClassVar = "the Registrar {server} did not answer within {seconds:g} s"
     cause: ClassVar = "It is overloaded, or waits for a store that it cannot reach."
-    remedy: ClassVar = "Repeat later: the certificate is in the phone already."
+    remedy: ClassVar = "Repeat later; a certificate that is in the phone stays there."
 
 
 @dataclass(eq=False)

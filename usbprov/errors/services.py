@@ -23,7 +23,7 @@ class ServerUnreachable(ServiceError):
     cause: ClassVar = (
         "The server or the network is down, a firewall is in between, or the name or port is wrong."
     )
-    remedy: ClassVar = "Check the address and that the Web Services run, then repeat: the job goes on where it stopped."
+    remedy: ClassVar = "Check the address and that the Web Services run, then repeat; a job goes on where it stopped."
 
 
 @dataclass(eq=False)
@@ -36,7 +36,7 @@ class ServerTimeout(ServiceError):
     retryable: ClassVar = True
     template: ClassVar = "{server} did not answer within {seconds:g} s"
     cause: ClassVar = "The server is overloaded or waits for a store that it cannot reach."
-    remedy: ClassVar = "Repeat later: the job goes on where it stopped."
+    remedy: ClassVar = "Repeat later; a job goes on where it stopped."
 
 
 @dataclass(eq=False)
@@ -131,7 +131,7 @@ class StoreUnreachable(ServiceError):
     retryable: ClassVar = True
     template: ClassVar = "{server} cannot publish, the user store does not answer: {words}"
     cause: ClassVar = "The Web Services cannot reach the User Services store of the user's home pool. It may come and go, while a pool fails over, or last."
-    remedy: ClassVar = "Repeat: the job goes on with the same key. If it stays: on every front end of the pool look for the event `data store unavailable`, check that the User Services (RTCSRV) and the back-end database run and that the Web Services reach them, then run Test-CsPhoneBootstrap."
+    remedy: ClassVar = "Repeat; a job goes on with the same key. If it stays: on every front end of the pool look for the event `data store unavailable`, check that the User Services (RTCSRV) and the back-end database run and that the Web Services reach them, then run Test-CsPhoneBootstrap."
 
 
 @dataclass(eq=False)
@@ -146,7 +146,7 @@ class ServerBusy(ServiceError):
     template: ClassVar = "{server} is too busy: {words}"
     cause: ClassVar = "More requests come than the Web Services or a balancer in front of them take: after an outage, or on a staging bench."
     remedy: ClassVar = (
-        "Repeat in a few minutes: the job goes on where it stopped. Work on fewer phones at a time."
+        "Repeat in a few minutes; a job goes on where it stopped. Work on fewer phones at a time."
     )
 
 
@@ -161,7 +161,7 @@ class RegistrarUnavailable(ServiceError):
     retryable: ClassVar = True
     template: ClassVar = "{server} cannot reach the Registrar: {words}"
     cause: ClassVar = "The Registrar service of the user's pool is stopped, starting, or cannot be reached from the Web Services."
-    remedy: ClassVar = "Repeat: the job goes on with the same key. If it stays: read certprov.log on every server of the pool, check that the Registrar runs (Get-CsWindowsService) and that its certificate is valid, then run Test-CsRegistration."
+    remedy: ClassVar = "Repeat; a job goes on with the same key. If it stays: read certprov.log on every server of the pool, check that the Registrar runs (Get-CsWindowsService) and that its certificate is valid, then run Test-CsRegistration."
 
 
 @dataclass(eq=False)

@@ -1,0 +1,1 @@
+"""Checks of what a phone needs: lists of steps, each of which says what it saw."""
