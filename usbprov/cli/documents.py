@@ -10,6 +10,8 @@ import click
 from usbprov.errors import ExitCode, UsbprovError
 
 if TYPE_CHECKING:
+    from cryptography import x509
+
     from usbprov.engine.result import Result
     from usbprov.ledger.records import ArtifactRecord, JobRecord, StepRecord
     from usbprov.phone.contract import Driver, KeyState, PhoneInfo, SlotState
@@ -110,6 +112,13 @@ def certificate(summary: "CertificateSummary") -> Document:
         "not_after": moment(summary.not_after),
         "key_sha256": summary.key_sha256,
     }
+
+
+def user_certificate(of: "x509.Certificate | None") -> Document | None:
+    """Describe a certificate, or say that there is none."""
+    from usbprov.pki.certificates import summarise
+
+    return certificate(summarise(of)) if of is not None else None
 
 
 def result(of: "Result") -> Document:

@@ -7,6 +7,7 @@ import click
 from usbprov.cli.options import json_option
 
 if TYPE_CHECKING:
+    from usbprov.checks import CheckResult
     from usbprov.cli.documents import Document
     from usbprov.usb.capacity import Budget, Capacity, Controller, PhoneKind, Resource, Room
     from usbprov.usb.sysfs import SysfsDevice
@@ -53,6 +54,18 @@ def check_bus(kind: str | None, phones: int | None, as_json: bool) -> None:
         as_json=as_json,
         more=_document(capacity),
     )
+
+
+def bus_results() -> "list[CheckResult]":
+    """Make the checks of the controllers, for phones like those that are attached."""
+    from usbprov.usb import bus_checks
+    from usbprov.usb.capacity import survey
+    from usbprov.usb.controllers import read_limits, usbfs_memory
+    from usbprov.usb.sysfs import read_tree
+
+    tree = read_tree()
+    capacity = survey(tree, _kind(None, tree), read_limits(tree), usbfs_memory())
+    return list(bus_checks.check_bus(tree, capacity, None))
 
 
 def _kind(name: str | None, tree: "tuple[SysfsDevice, ...]") -> "PhoneKind":

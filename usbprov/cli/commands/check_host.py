@@ -8,6 +8,7 @@ from usbprov.cli.checks import show_checks
 from usbprov.cli.options import json_option
 
 if TYPE_CHECKING:
+    from usbprov.checks import CheckResult
     from usbprov.usb.devices import DeviceFacts
 
 
@@ -24,13 +25,18 @@ def check_host(as_json: bool) -> None:
       usbprov check host
       sudo usbprov check host --json
     """
+    show_checks(host_results(), as_json=as_json)
+
+
+def host_results() -> "tuple[CheckResult, ...]":
+    """Make the checks of this computer."""
     from usbprov.cli.rules import rules
     from usbprov.usb.computer import Computer
     from usbprov.usb.host_checks import Subject, run_checks
     from usbprov.usb.neighbours import applicable_checks
 
     subject = Subject(Computer.here(), rules(), _phones())
-    show_checks(tuple(run_checks(subject, applicable_checks())), as_json=as_json)
+    return tuple(run_checks(subject, applicable_checks()))
 
 
 def _phones() -> "tuple[DeviceFacts, ...]":

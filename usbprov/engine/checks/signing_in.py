@@ -1,0 +1,94 @@
+"""Steps at the Registrar: what it asks for, the sign-in, the sign-out."""
+
+from usbprov.checks import Verdict
+from usbprov.engine.checks.inquiry import Inquiry
+from usbprov.engine.checks.network import SignsIn
+from usbprov.engine.checks.sequence import Seen
+from usbprov.engine.job import known
+from usbprov.errors import SchemeNotOffered, UsageError
+from usbprov.net.credentials import WindowsCredential
+from usbprov.registrar.client import SignIn
+from usbprov.webservices.trust.servers import web_services_address
+
+TLS_DSK = "TLS-DSK"
+"""The scheme of a sign-in by certificate ([MS-SIPAE])."""
+
+
+def challenge(of: Inquiry) -> Seen:
+    """Ask the Registrar what it wants; nothing secret is sent.
+
+    Raises:
+        SchemeNotOffered: It does not take certificates.
+    """
+    answer = _registrar(of).challenge(known(of.user), of.endpoint)
+    offered = ", ".join(answer.schemes) or "nothing"
+    if TLS_DSK not in answer.schemes:
+        raise SchemeNotOffered(str(known(of.registrar_address)), TLS_DSK, offered)
+    words = f"{answer.target} offers {offered}"
+    told = (f"certificates are from {answer.certificate_service}",)
+    if not answer.certificate_service:
+        return Seen(words)
+    return Seen(words, told) if _same(of, answer.certificate_service) else _elsewhere(words, told)
+
+
+def _same(of: Inquiry, service: str) -> bool:
+    """Say whether the Registrar names the Web Services that are looked at."""
+    if of.web_address is None:
+        return True
+    try:
+        return of.web_address.host == web_services_address(service).host
+    except UsageError:  # it names what is no address of such a service
+        return False
+
+
+def _elsewhere(words: str, told: tuple[str, ...]) -> Seen:
+    return Seen(
+        f"{words}, and names other Web Services than these",
+        told,
+        Verdict.NOTE,
+        "The Registrar is of another pool than the Web Services, or they have several names.",
+        "Check that both are those of the user's home pool.",
+    )
+
+
+def sign_in(of: Inquiry) -> Seen:
+    """Sign in with the certificate and its key."""
+    done = _registrar(of).sign_in(known(of.user), known(of.identity), of.endpoint)
+    of.sign_in = done
+    return _signed_in(known(of.user), done)
+
+
+def account_sign_in(of: Inquiry) -> Seen:
+    """Sign in with the Windows account that has earned the ticket.
+
+    An account that the Web Services refused is not tried here: it may lock.
+    """
+    account = known(of.account)
+    if not isinstance(account, WindowsCredential):
+        raise TypeError(type(account).__name__)
+    done = _registrar(of).sign_in(known(of.user), account, of.endpoint)
+    return _signed_in(known(of.user), done)
+
+
+def _signed_in(user: str, done: SignIn) -> Seen:
+    inner = ", ".join(filter(None, (done.protocol, done.cipher)))
+    how = f"{done.scheme} ({inner})" if inner else done.scheme
+    words = f"{user} is signed in at {done.server} by {how}; the server proved itself, too"
+    return Seen(words, tuple(f"sent on by {server}" for server in done.redirects))
+
+
+def sign_out(of: Inquiry) -> Seen:
+    """Say whether the Registrar took the sign-out."""
+    done = known(of.sign_in)
+    if done.signed_out:
+        return Seen("the Registrar has confirmed it")
+    return Seen(
+        f"the Registrar did not confirm it; it forgets the device within {done.expires} s",
+        verdict=Verdict.NOTE,
+        cause="It answered late or not at all.",
+        remedy="Nothing need be done.",
+    )
+
+
+def _registrar(of: Inquiry) -> SignsIn:
+    return of.network.registrar(known(of.registrar_address))
