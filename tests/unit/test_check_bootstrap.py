@@ -16,6 +16,7 @@ from usbprov.errors import (
     CertificateNotAccepted,
     CredentialRefused,
     HandshakeFailed,
+    SchemeNotOffered,
     ServerTimeout,
     ServerUnreachable,
     StoreUnreachable,
@@ -297,6 +298,14 @@ def test_an_account_that_was_refused_is_not_tried_at_the_registrar() -> None:
     seen = desk.run()
     assert seen["account-sign-in"].seen == "not done: there is no Web ticket"
     assert desk.network.sip.calls == ["challenge"]
+
+
+def test_a_registrar_that_takes_no_accounts() -> None:
+    desk = Desk(CLIENT_AUTH, Way.NTLM)
+    desk.network.sip.errors["account"] = [SchemeNotOffered(HOST, "NTLM", "TLS-DSK")]
+    result = desk.run()["account-sign-in"]
+    assert result.code == "SIP-09"
+    assert "UseNtlmForClientToProxyAuth" in result.remedy
 
 
 def test_an_account_that_only_the_registrar_refuses() -> None:

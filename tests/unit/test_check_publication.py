@@ -109,6 +109,14 @@ def test_a_moved_user_is_known_by_who_refuses(desk: Desk) -> None:
     assert first_error(seen.values()) is not None
 
 
+def test_a_certificate_that_moved_with_its_user_is_a_note(desk: Desk) -> None:
+    desk.network.sip.redirects = (HOST,)
+    result = desk.run()["sign-in"]
+    assert result.verdict is Verdict.NOTE
+    assert "moved" in result.cause
+    assert result.detail == (f"sent on by {HOST}",)
+
+
 def test_a_replaced_one_is_known_by_the_ledger(desk: Desk) -> None:
     desk.note(issued(start=timedelta(minutes=1)))
     desk.refuse()

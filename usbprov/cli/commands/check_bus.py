@@ -41,12 +41,8 @@ def check_bus(kind: str | None, phones: int | None, as_json: bool) -> None:
     """
     from usbprov.cli.checks import show_checks
     from usbprov.usb import bus_checks
-    from usbprov.usb.capacity import survey
-    from usbprov.usb.controllers import read_limits, usbfs_memory
-    from usbprov.usb.sysfs import read_tree
 
-    tree = read_tree()
-    capacity = survey(tree, _kind(kind, tree), read_limits(tree), usbfs_memory())
+    tree, capacity = _survey(kind)
     if capacity.controllers and not as_json:
         click.echo(_table(capacity) + "\n")
     show_checks(
@@ -59,13 +55,17 @@ def check_bus(kind: str | None, phones: int | None, as_json: bool) -> None:
 def bus_results() -> "list[CheckResult]":
     """Make the checks of the controllers, for phones like those that are attached."""
     from usbprov.usb import bus_checks
+
+    return list(bus_checks.check_bus(*_survey(None), None))
+
+
+def _survey(kind: str | None) -> "tuple[tuple[SysfsDevice, ...], Capacity]":
     from usbprov.usb.capacity import survey
     from usbprov.usb.controllers import read_limits, usbfs_memory
     from usbprov.usb.sysfs import read_tree
 
     tree = read_tree()
-    capacity = survey(tree, _kind(None, tree), read_limits(tree), usbfs_memory())
-    return list(bus_checks.check_bus(tree, capacity, None))
+    return tree, survey(tree, _kind(kind, tree), read_limits(tree), usbfs_memory())
 
 
 def _kind(name: str | None, tree: "tuple[SysfsDevice, ...]") -> "PhoneKind":

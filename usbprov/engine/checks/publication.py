@@ -5,10 +5,11 @@ why: it has expired, the user's home is another pool now, or the ledger has a la
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from usbprov.checks import Verdict
 from usbprov.engine.checks import signing_in
 from usbprov.engine.checks.bootstrap import CHALLENGE, REGISTRAR_NAME, REGISTRAR_TLS, SIGN_OUT
 from usbprov.engine.checks.inquiry import FACTS, Inquiry
@@ -139,10 +140,17 @@ def sign_in(of: PhoneInquiry) -> Seen:
         StepFailed: It does not; the cause says what is known besides.
     """
     try:
-        return signing_in.sign_in(of)
+        seen = signing_in.sign_in(of)
     except CertificateNotAccepted as error:
         cause, told = _why(of, error)
         raise StepFailed(error, cause=cause, remedy=_AGAIN, detail=told) from None
+    if not known(of.sign_in).redirects:
+        return seen
+    return replace(seen, verdict=Verdict.NOTE, cause=_MOVED, remedy=_REWRITE)
+
+
+_MOVED = "The user was moved to another pool, and the certificate with him."
+_REWRITE = "Nothing need be done now; usbprov provision --registrar HOST writes the new home."
 
 
 def _why(of: PhoneInquiry, error: CertificateNotAccepted) -> tuple[str, Sequence[str]]:

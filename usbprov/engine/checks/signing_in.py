@@ -3,7 +3,7 @@
 from usbprov.checks import Verdict
 from usbprov.engine.checks.inquiry import Inquiry
 from usbprov.engine.checks.network import SignsIn
-from usbprov.engine.checks.sequence import Seen
+from usbprov.engine.checks.sequence import Seen, StepFailed
 from usbprov.engine.job import known
 from usbprov.errors import SchemeNotOffered, UsageError
 from usbprov.net.credentials import WindowsCredential
@@ -12,6 +12,12 @@ from usbprov.webservices.trust.servers import web_services_address
 
 TLS_DSK = "TLS-DSK"
 """The scheme of a sign-in by certificate ([MS-SIPAE])."""
+
+
+_SWITCHES = (
+    "Look at Get-CsProxyConfiguration: accounts need UseNtlmForClientToProxyAuth or "
+    "UseKerberosForClientToProxyAuth. Phones need neither."
+)
 
 
 def challenge(of: Inquiry) -> Seen:
@@ -62,11 +68,17 @@ def account_sign_in(of: Inquiry) -> Seen:
     """Sign in with the Windows account that has earned the ticket.
 
     An account that the Web Services refused is not tried here: it may lock.
+
+    Raises:
+        StepFailed: The Registrar takes no Windows accounts.
     """
     account = known(of.account)
     if not isinstance(account, WindowsCredential):
         raise TypeError(type(account).__name__)
-    done = _registrar(of).sign_in(known(of.user), account, of.endpoint)
+    try:
+        done = _registrar(of).sign_in(known(of.user), account, of.endpoint)
+    except SchemeNotOffered as error:
+        raise StepFailed(error, remedy=_SWITCHES) from None
     return _signed_in(known(of.user), done)
 
 
