@@ -142,6 +142,7 @@ def _no_http(case: _Case) -> Failure:
 _BROKEN = "the connection broke before the whole answer was here"
 
 _TURNS: tuple[tuple[type[BaseException], Callable[[_Case], Failure]], ...] = (
+    (ssl.SSLEOFError, _unreachable("it closes the connection where TLS should begin or go on")),
     (ssl.SSLError, _tls),
     (socket.gaierror, _unreachable("the name is not known")),
     (ConnectionRefusedError, _unreachable("it refuses the connection")),
