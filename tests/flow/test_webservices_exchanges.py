@@ -225,6 +225,13 @@ def test_server_that_drips_is_left_in_time(pool: Pool, answer: Reply) -> None:
     assert error.seconds >= 0.25
 
 
+def test_a_timeout_says_whether_the_answer_had_begun(pool: Pool) -> None:
+    limits = TimeLimits(connect=5, answer=0.25)
+    for begin, answering in ((OK + b"Content-Length: 9999\r\n\r\n<a>", True), (b"", False)):
+        pool.answers[MEX] = dripping(begin, b" " if begin else b"")
+        assert failure_of(pool, limits).facts()["answering"] is answering
+
+
 def test_dripping_answer_to_a_pin_is_left_in_time_and_the_pin_sent_once(pool: Pool) -> None:
     pool.answers[PIN_PATH] = dripping(OK, b"X")
     with pool.client(limits=TimeLimits(connect=5, answer=0.8)) as services:

@@ -1,6 +1,7 @@
 """Fitness: whether an issued certificate can be used; asked by the check and by a repeated job."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
@@ -21,16 +22,27 @@ LEAST_BITS = 2048
 """An RSA key with less is not given out any more (NIST SP 800-57 part 1, 5.6.1)."""
 
 
-def unfitness(certificate: x509.Certificate, user: str | None) -> str | None:
+@dataclass(frozen=True)
+class Unfitness:
+    """Why a certificate cannot be used: ``check`` as ``CertificateUnfit`` has it, and words."""
+
+    check: str
+    words: str
+
+    def __str__(self) -> str:
+        return self.words
+
+
+def unfitness(certificate: x509.Certificate, user: str | None) -> Unfitness | None:
     """Say why a certificate cannot be used now, or None; ``user`` None stands for any user."""
     problems = (judge(certificate, user) for judge in _JUDGES)
     return next((problem for problem in problems if problem), None)
 
 
-def other_key(certificate: x509.Certificate, key_sha256: str | None) -> str | None:
+def other_key(certificate: x509.Certificate, key_sha256: str | None) -> Unfitness | None:
     """Say that a certificate is for another key than the one with this digest, if so."""
     fits = key_digest(certificate.public_key()) == key_sha256
-    return None if fits else "it is for another key"
+    return None if fits else Unfitness("key", "it is for another key")
 
 
 def invalidity_at(moment: datetime, certificate: x509.Certificate) -> str | None:
@@ -58,42 +70,47 @@ def weaknesses(certificate: x509.Certificate) -> Iterator[str]:
         yield f"warning: the phone's present key has less than {LEAST_BITS} bits"
 
 
-def _user(certificate: x509.Certificate, user: str | None) -> str | None:
+def _user(certificate: x509.Certificate, user: str | None) -> Unfitness | None:
     # Only names that look like addresses count: the real servers' subject is not known for
     # certain (protocol.md 5.4), and some clients' requests carry binary ones.
     try:
         names = [name.lower() for name in user_addresses(certificate)]
     except ObjectUnreadable as error:
-        return str(error)
+        return Unfitness("user", str(error))
     if user is None or not names:
         return None
     address = user.removeprefix("sip:")
-    return None if address.lower() in names else f"it is for {names[0]}, not for {address}"
+    if address.lower() in names:
+        return None
+    return Unfitness("user", f"it is for {names[0]}, not for {address}")
 
 
-def _validity(certificate: x509.Certificate, _user: str | None) -> str | None:
+def _validity(certificate: x509.Certificate, _user: str | None) -> Unfitness | None:
     now = datetime.now(UTC)
     invalid = invalidity_at(now, certificate)
-    if invalid:
-        return f"it is not valid now, {invalid}"
     left = certificate.not_valid_after_utc - now
+    if invalid:
+        check = "expired" if left < timedelta(0) else "not-yet-valid"
+        return Unfitness(check, f"it is not valid now, {invalid}")
     if left < LEAST_LEFT:
         minutes = left // timedelta(minutes=1)
-        return f"it is valid for {minutes} minutes only; phones would enrol anew"
+        words = f"it is valid for {minutes} minutes only; phones would enrol anew"
+        return Unfitness("short", words)
     return None
 
 
-def _signature(certificate: x509.Certificate, _user: str | None) -> str | None:
+def _signature(certificate: x509.Certificate, _user: str | None) -> Unfitness | None:
     """Refuse MD5 and what is not known; SHA-1 is what these servers were built with."""
     try:
         broken = isinstance(certificate.signature_hash_algorithm, hashes.MD5)
     except UnsupportedAlgorithm:
         broken = True
     oid = certificate.signature_algorithm_oid.dotted_string
-    return f"it is signed with MD5 or an unknown algorithm ({oid})" if broken else None
+    words = f"it is signed with MD5 or an unknown algorithm ({oid})"
+    return Unfitness("signature", words) if broken else None
 
 
-_JUDGES: tuple[Callable[[x509.Certificate, str | None], str | None], ...] = (
+_JUDGES: tuple[Callable[[x509.Certificate, str | None], Unfitness | None], ...] = (
     _user,
     _validity,
     _signature,

@@ -1,6 +1,6 @@
 """Errors of the result: what came back is not what was asked for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from usbprov.errors.base import ExitCode, UsbprovError
@@ -15,9 +15,14 @@ class CheckFailed(UsbprovError):
 
 @dataclass(eq=False)
 class CertificateUnfit(CheckFailed):
-    """Raised when the issued certificate is for another key or user, or not valid."""
+    """Raised when the issued certificate is for another key or user, or not valid.
+
+    ``check`` names what failed: ``key``, ``user``, ``not-yet-valid``, ``expired``, ``short``,
+    ``signature``, ``phone-clock``, ``key-size``.
+    """
 
     problem: str
+    check: str = field(default="", kw_only=True)
     code: ClassVar = "CHK-01"
     template: ClassVar = "the issued certificate cannot be used: {problem}"
     cause: ClassVar = "The server answered another request, or its clock or policy is wrong."

@@ -1,6 +1,6 @@
 """Errors of the calls to the Web Services."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from usbprov.errors.base import CallError, ExitCode
@@ -28,9 +28,13 @@ class ServerUnreachable(ServiceError):
 
 @dataclass(eq=False)
 class ServerTimeout(ServiceError):
-    """Raised when the server took the request and did not answer in time."""
+    """Raised when the server took the request and did not answer in time.
+
+    ``answering`` says whether the answer had begun.
+    """
 
     seconds: float
+    answering: bool = field(default=False, kw_only=True)
     code: ClassVar = "WEB-02"
     exit_code: ClassVar = ExitCode.UNREACHED
     retryable: ClassVar = True

@@ -200,6 +200,9 @@ STATUS_TABLE: tuple[tuple[Sign, _Maker], ...] = (
 """What an HTTP status means where nothing else is told. The body is no source of words: it may be
 any page."""
 
+_CHALLENGE = re.compile(r"\b(?:NTLM|Negotiate|Kerberos)\s+[A-Za-z0-9+/]{8}", re.IGNORECASE)
+"""A token of the server's: a refusal has none, a sign-in that is to go on has one."""
+
 _DIAGNOSTICS_ID = re.compile(r"\s*(\d{1,9})\s*;")
 _DIAGNOSTICS_KEYED = re.compile(r"""(reason|faultcode)\s*=\s*"([^"]*)\"""", re.IGNORECASE)
 _DIAGNOSTICS_QUOTED = re.compile(r""";\s*"([^"]*)\"""")
@@ -232,7 +235,9 @@ def status_error(answer: Answer) -> ServiceError:
 
 
 def _status_words(answer: Answer) -> str:
-    return f"HTTP status {answer.status} {answer.phrase}".rstrip()
+    words = f"HTTP status {answer.status} {answer.phrase}".rstrip()
+    again = _CHALLENGE.search(answer.headers.get("WWW-Authenticate", ""))
+    return f"{words}, with another challenge" if again else words
 
 
 def retry_after(answer: Answer) -> float | None:

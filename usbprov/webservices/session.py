@@ -14,7 +14,7 @@ from urllib3 import Retry
 from urllib3.exceptions import HTTPError
 
 from usbprov import __version__
-from usbprov.errors import RedirectRefused
+from usbprov.errors import RedirectRefused, ServerTimeout
 from usbprov.net.deadline import TimeLimits, time_limit
 from usbprov.net.failures import exchange_error
 from usbprov.webservices.bodies import read_capped
@@ -108,6 +108,7 @@ class HttpSession:
             exceptions: Other contexts, for some hosts only.
         """
         self._limits = limits
+        self._answering = False
         self._session = _Session()
         self._session.trust_env = False
         self._session.adapters.clear()
@@ -161,12 +162,14 @@ class HttpSession:
     def _exchange(
         self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]
     ) -> Answer:
-        began = time.monotonic()
+        began, self._answering = time.monotonic(), False
         try:
             with time_limit(self._limits.answer):
                 answer = self._send(method, url, body, headers)
         except (requests.RequestException, HTTPError, OSError) as error:
             failure = exchange_error(error, server_of(url), time.monotonic() - began)
+            if isinstance(failure, ServerTimeout):
+                failure.answering = self._answering
         else:
             took = (time.monotonic() - began) * 1000
             size = len(answer.body)
@@ -188,6 +191,7 @@ class HttpSession:
             allow_redirects=False,
             stream=True,
         ) as found:
+            self._answering = True
             encoding = found.headers.get("Content-Encoding", "")
             connection, certificate = _came_over(found)
             content = read_capped(found.raw, encoding, server_of(url))

@@ -109,7 +109,7 @@ def check(of: Inquiry) -> Seen:
     digest = key_digest(secret_key.public_key())
     problem = other_key(certificate, digest) or unfitness(certificate, known(of.user))
     if problem:
-        raise CertificateUnfit(problem)
+        raise CertificateUnfit(problem.words, check=problem.check)
 
     def sign(block: bytes) -> bytes:
         return secret_key.sign(block, padding.PKCS1v15(), utils.NoDigestInfo())

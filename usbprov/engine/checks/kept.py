@@ -59,7 +59,7 @@ def validity(of: KeptCheck) -> Seen:
     found = known(of.found)
     problem = unfitness(found.certificate, of.user)
     if problem:
-        raise InstalledUnfit(f"phone {found.job.phone_serial}", problem)
+        raise InstalledUnfit(f"phone {found.job.phone_serial}", str(problem))
     return Seen(f"valid until {local(found.certificate.not_valid_after_utc)}")
 
 

@@ -144,7 +144,7 @@ def certificate(of: PhoneCheck) -> Seen:
         raise InstalledUnfit(name, "its certificate is for another key than its own")
     problem = unfitness(found, info.settings.sip_uri if info.settings else None)
     if problem:
-        raise InstalledUnfit(name, problem)
+        raise InstalledUnfit(name, str(problem))
     return renewal_seen(found, "usbprov provision --replace --key existing --auth certificate")
 
 

@@ -94,7 +94,7 @@ def see_validity(of: PhoneInquiry) -> Seen:
     certificate = known(of.certificate)
     problem = _invalid(certificate) or unfitness(certificate, of.user)
     if problem:
-        raise InstalledUnfit(of.phone.facts.name, problem)
+        raise InstalledUnfit(of.phone.facts.name, str(problem))
     if Capability.SIGN in known(of.info).capabilities:
         of.identity = CertificateCredential(
             of.phone.read(ObjectKind.CERTIFICATE, of.slot),

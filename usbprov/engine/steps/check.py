@@ -7,6 +7,7 @@ from cryptography import x509
 from usbprov.engine.events import StepName
 from usbprov.engine.fitness import (
     LEAST_BITS,
+    Unfitness,
     invalidity_at,
     is_short,
     other_key,
@@ -45,20 +46,21 @@ class CheckStep:
             or _too_short(job, certificate)
         )
         if problem:
-            raise CertificateUnfit(problem)
+            raise CertificateUnfit(problem.words, check=problem.check)
         told = f"for this key and user, valid until {local(certificate.not_valid_after_utc)}"
         return "; ".join([told, *weaknesses(certificate)])
 
 
-def _by_the_phones_clock(job: Job, certificate: x509.Certificate) -> str | None:
+def _by_the_phones_clock(job: Job, certificate: x509.Certificate) -> Unfitness | None:
     """Read the clock anew: it may have been set meanwhile."""
     clock = job.phone.info().clock
     invalid = None if clock is None else invalidity_at(clock, certificate)
-    return f"it is not valid by the phone's clock, {invalid}" if invalid else None
+    words = f"it is not valid by the phone's clock, {invalid}"
+    return Unfitness("phone-clock", words) if invalid else None
 
 
-def _too_short(job: Job, certificate: x509.Certificate) -> str | None:
+def _too_short(job: Job, certificate: x509.Certificate) -> Unfitness | None:
     """A key that was made for this job has its length by the order; one that was there may not."""
     if job.key_source is KeySource.EXISTING or not is_short(certificate):
         return None
-    return f"its RSA key has less than {LEAST_BITS} bits"
+    return Unfitness("key-size", f"its RSA key has less than {LEAST_BITS} bits")
