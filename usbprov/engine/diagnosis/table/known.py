@@ -1,0 +1,57 @@
+"""The troubles that people are known to meet with these servers and phones, numbered.
+
+The numbers are ours and stable: causes name them, and ``docs/diagnosis.md`` lists them with the
+causes that stand for them.
+"""
+
+from collections.abc import Mapping
+
+KNOWN: Mapping[str, str] = {
+    "1": "The phone cannot locate the certificate service: option 43 wrong, missing or outdated, or its URL not reached",
+    "2": "The phone cannot download the certificate chain: switched off, or no root configured on the Web Services",
+    "3": "The phone never asks for a PIN: option 120 missing, or given as an IP address",
+    "4": "Option 43 is ignored: the vendor class is not exactly MS-UC-Client",
+    "5": "Wrong or no voice VLAN: the answers for CPE-OCPHONE and MS-UC-Client are mixed",
+    "6": "A sub-option of option 43 has a wrong length byte, spaces or a line break",
+    "7": "Option 43 names the pool where the Web Services have another name",
+    "8": "Clocks differ by more than five minutes from the servers'",
+    "9": "The phone's clock is wrong, so it rejects every certificate",
+    "10": "A personal certificate cannot be acquired: cached certificate or credentials are outdated",
+    "11": "The certificate from the server cannot be verified: a part of its chain is not trusted",
+    "12": "The data store is unavailable when publishing",
+    "13": "A phone at a cable fails with a certificate of a public CA: its firmware lacks the root",
+    "14": "Connection to Exchange unavailable: its certificate comes from another CA",
+    "15": "Connection to Exchange unavailable: Exchange takes no sign-in by certificate",
+    "16": "Nothing happens at the cable: the phone has no network",
+    "17": "No account matches the number: wrong extension or PIN, LineURI without ;ext=, user not enabled",
+    "18": "The PIN is rejected: never set, expired or locked",
+    "19": "Two users share a number",
+    "20": "Sign-in by PIN is switched off",
+    "21": "Sign-in by certificate is switched off",
+    "22": "The certificate request is refused: its key is too small or too large",
+    "23": "The Web ticket service does not start: an unsupported kind of authentication is configured",
+    "24": "No valid security token (28020)",
+    "25": "HTTP 401 again and again with Windows authentication",
+    "26": "The user gets no ticket for the URI: the account is another user's",
+    "27": "Old phone firmware gets 401 from newer servers",
+    "28": "Old phones cannot use chains with SHA-2, RSA-PSS or large keys",
+    "29": "TLS 1.0 or its cipher suites are switched off, and old phones speak nothing newer",
+    "30": "The server's certificate lacks the name in option 43 or 120",
+    "31": "An expired root is left in the directory, or a revocation list is not reached",
+    "32": "The user was moved to another pool, and the certificate is unknown there",
+    "33": "The Registrar is not found: no DHCP responder and no options",
+    "34": "Relay agents do not forward the phones' question to the Registrar's own responder",
+    "T1": "At the cable, the phone gets no intermediate certificate and then fails TLS",
+    "T2": "The store of roots is as old as the firmware, and only enrolment over the network renews it",
+    "T3": "A chain with SHA-2 or a 4096-bit root sends old phones in circles",
+    "T4": "A phone at a cable needs Ethernet, too",
+    "T5": "The phone needs the time before it accepts certificates",
+    "T6": "Exchange's certificate comes from another CA, and the calendar fails",
+    "T7": "After sign-in by PIN, Exchange is not reached",
+    "T8": "Certificate authentication is off in Web Services or Registrar",
+    "T9": "DHCP options 43 and 120 are wrong",
+    "T10": "The first sign-in from outside fails: the phone must be provisioned inside first",
+    "T11": "A PIN is locked after too many tries",
+    "T12": "The firmware is too old for the servers",
+    "T13": "Windows credentials in the phone go stale when the password changes",
+}
