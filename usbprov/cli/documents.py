@@ -141,7 +141,10 @@ def result(of: "Result") -> Document:
 
 
 def error(of: UsbprovError) -> Document:
-    """Describe an error of the tree."""
+    """Describe an error of the tree, with its likely causes."""
+    from usbprov.cli import diagnosing
+
+    diagnosis = diagnosing.diagnosis_of(of)
     return {
         "code": of.code,
         "message": str(of),
@@ -150,6 +153,8 @@ def error(of: UsbprovError) -> Document:
         "retryable": of.retryable,
         "exit_code": int(of.exit_code),
         "facts": {name: _plain(value) for name, value in of.facts().items()},
+        "diagnosis": diagnosing.document(diagnosis),
+        "found_out": diagnosing.evidence_document(diagnosis),
     }
 
 
@@ -163,6 +168,8 @@ def bug(words: str) -> Document:
         "retryable": False,
         "exit_code": int(ExitCode.INTERNAL),
         "facts": {},
+        "diagnosis": [],
+        "found_out": [],
     }
 
 

@@ -4,13 +4,12 @@ import logging
 import os
 import shutil
 import sys
+from collections.abc import Iterable
 
 import click
 
-from usbprov.cli import documents
+from usbprov.cli import diagnosing, documents
 from usbprov.errors import ExitCode, Interrupted, UsageError, UsbprovError
-
-DOCUMENT = "docs/errors.md"
 
 _LISTED = {"attached": "attached", "presented": "the server presents", "certificates": "it gave"}
 """Facts of several lines each, and what is said before every line."""
@@ -63,28 +62,25 @@ def _document(error: BaseException) -> documents.Document:
 def _tell_shortly(error: UsbprovError) -> int:
     click.echo(err=True)
     _headline(error.code, str(error))
-    click.echo(_hanging("more:", _section(error)), err=True)
+    _tell_lines(diagnosing.further_lines(diagnosing.diagnosis_of(error)))
     return error.exit_code
 
 
 def tell(error: UsbprovError) -> int:
-    """Print an error of the tree on standard error, with cause and remedy; give its exit code."""
+    """Print an error of the tree on standard error, with its diagnosis; give its exit code."""
     _headline(error.code, str(error))
     for fact, label in _LISTED.items():
         lines = error.facts().get(fact, ())
         for line in lines if isinstance(lines, tuple) else ():
             click.echo(f"    {label}: {line}", err=True)
-    for name, words in (
-        ("likely cause:", error.cause),
-        ("what to do:", error.remedy),
-        ("more:", _section(error)),
-    ):
-        click.echo(_hanging(name, words), err=True)
+    _tell_lines(diagnosing.lines(diagnosing.diagnosis_of(error)))
     return error.exit_code
 
 
-def _section(error: UsbprovError) -> str:
-    return f"{DOCUMENT}#{error.code.lower()}-{type(error).__name__.lower()}"
+def _tell_lines(lines: Iterable[tuple[str, str]]) -> None:
+    for name, words in lines:
+        if words:
+            click.echo(_hanging(name, words), err=True)
 
 
 def _headline(code: str, words: str) -> None:

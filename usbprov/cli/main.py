@@ -37,6 +37,10 @@ COMMANDS = {
     "discover": ("usbprov.cli.commands.discover:discover", "Find the Web Services."),
     "dhcp": ("usbprov.cli.commands.dhcp:dhcp", "Write and explain the phones' DHCP options."),
     "check": ("usbprov.cli.commands.check:check", "Check that all is as it must be."),
+    "explain": (
+        "usbprov.cli.commands.explain:explain",
+        "Say what an error means, and what to do about it.",
+    ),
     "udev": ("usbprov.cli.commands.udev:udev", "Let the users of this computer open phones."),
     "ledger": ("usbprov.cli.commands.ledger:ledger", "Look at past and unfinished jobs."),
     "drivers": ("usbprov.cli.commands.drivers:list_drivers", "Show the phone families known."),

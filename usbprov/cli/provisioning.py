@@ -8,8 +8,11 @@ from pathlib import Path
 
 from usbprov.cli import documents
 from usbprov.cli.closing import show_result
+from usbprov.cli.diagnosing import context_of, examine
 from usbprov.cli.failure import ToldError
 from usbprov.cli.progress import progress
+from usbprov.engine.diagnosis.probes.contract import Scene
+from usbprov.engine.events import StepName
 from usbprov.engine.job import Job, Services, SignsIn
 from usbprov.engine.order import Order
 from usbprov.engine.result import Result
@@ -21,6 +24,9 @@ from usbprov.net.site import Site
 from usbprov.phone.candidates import Candidate
 from usbprov.phone.holding import hold
 from usbprov.webservices.ticket import TicketCache
+
+_HTTPS, _SIP_TLS = 443, 5061
+"""The ports of Web Services and Registrar where an error names none."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,11 @@ class Manner:
     retries: RetryPolicy = field(default_factory=RetryPolicy)
     return_seconds: float = 0.0
     tickets: TicketCache = field(default_factory=TicketCache)
+
+    def scene(self, order: Order, step: str) -> Scene:
+        """Return the servers that may be looked at, to tell the causes of a failure apart."""
+        port = _SIP_TLS if step == StepName.SIGN_IN else _HTTPS
+        return Scene(order.web_services_url, self.ca_file, self.site, port)
 
 
 def provision_one(
@@ -63,9 +74,12 @@ def provision_one(
         try:
             result = runner.run(dry_run=manner.dry_run)
         except UsbprovError as error:
+            failed = runner.result(error)
+            context = context_of(job, failed)
+            examine(error, context, manner.scene(order, context.step))
             if not manner.as_json:
                 raise
-            documents.show(documents.result(runner.result(error)))
+            documents.show(documents.result(failed))
             raise ToldError(error) from None
     _show(result, manner)
     return result

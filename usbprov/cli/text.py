@@ -1,5 +1,7 @@
 """Plain text for people: tables, times, thumbprints."""
 
+import shutil
+import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
@@ -32,3 +34,12 @@ def local(moment: datetime | None) -> str:
 def thumbprint(digest: str) -> str:
     """Write a digest in groups of four, to be compared by eye."""
     return " ".join(digest[at : at + 4] for at in range(0, len(digest), 4))
+
+
+def paragraph(name: str, words: str) -> str:
+    """Wrap words to the terminal's width, in a column of their own beside their name.
+
+    Into a file or pipe nothing is wrapped: a command that is split cannot be copied.
+    """
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 100_000
+    return click.wrap_text(words, width, name, " " * len(name))

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from usbprov.errors import LedgerTooNew, LedgerUnusable
-from usbprov.ledger.schema import SCHEMA, meta, metadata
+from usbprov.ledger.schema import SCHEMA, failures, meta, metadata
 
 BUSY_SECONDS = 10
 """How long a write waits for another process before it gives up."""
@@ -73,6 +73,7 @@ class Database:
         found = int(connection.execute(select(meta.c.value).filter_by(name="schema")).scalar_one())
         if found > SCHEMA:
             raise LedgerTooNew(str(self.path), found, SCHEMA)
+        failures.create(connection, checkfirst=True)
 
 
 def _make_durable(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:

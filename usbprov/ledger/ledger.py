@@ -1,13 +1,14 @@
 """The ledger: what each job did, written before and after every effect."""
 
 import hashlib
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import ColumnElement, RowMapping, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, RowMapping, and_, delete, func, insert, or_, select, update
 
 from usbprov.errors import NoSuchJob, UsbprovError
 from usbprov.ledger.database import Database
@@ -20,7 +21,7 @@ from usbprov.ledger.records import (
     StepRecord,
     StepState,
 )
-from usbprov.ledger.schema import artifacts, jobs, steps
+from usbprov.ledger.schema import artifacts, failures, jobs, steps
 
 _MOST_DIGITS = 18
 """Of a job's number: what fits into 64 bits."""
@@ -76,9 +77,22 @@ class Ledger:
         self._update(job, {"user": user})
 
     def finish(self, job: int, state: JobState, error: UsbprovError | None = None) -> None:
-        """Set the job's state, and the error that stopped it, if one did."""
+        """Set the job's state, and the error that stopped it with its facts, if one did."""
         code, text = (error.code, str(error)) if error else (None, None)
-        self._update(job, {"state": state, "error_code": code, "error": text})
+        values = {"state": state, "error_code": code, "error": text, "updated": _now()}
+        with self._database.begin() as connection:
+            connection.execute(update(jobs).where(jobs.c.id == job).values(values))
+            connection.execute(delete(failures).filter_by(job=job))
+            if error is not None:
+                facts = json.dumps(dict(error.facts()), default=str)
+                connection.execute(insert(failures).values(job=job, facts=facts))
+
+    def facts(self, job: int) -> Mapping[str, object]:
+        """Return the typed fields of the error that stopped a job; empty where there are none."""
+        with self._database.begin() as connection:
+            query = select(failures.c.facts).filter_by(job=job)
+            kept = connection.execute(query).scalar_one_or_none()
+        return json.loads(kept) if kept else {}
 
     def _update(self, job: int, values: Mapping[str, object]) -> None:
         with self._database.begin() as connection:

@@ -95,3 +95,12 @@ artifacts = Table(
     UniqueConstraint("job", "kind", "sha256"),
     sqlite_autoincrement=True,
 )
+
+failures = Table(
+    "failure",
+    metadata,
+    Column("job", ForeignKey("job.id"), primary_key=True),
+    Column("facts", String, nullable=False),
+)
+"""The fields of the error that stopped a job, as JSON. An older ledger gets this table when it is
+opened; an older usbprov does not look at it, so the schema's number stays."""
