@@ -1,0 +1,163 @@
+"""Every fault of the lab, met by every command, names its true cause first.
+
+``diagnosis_matrix.toml`` says which; it is printed in docs/diagnosis.md, too. A fault of the lab
+that is not in it fails here.
+"""
+
+import json
+import os
+import tomllib
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from usbprov.cli.main import run
+from usbprov.cli.settings import Settings
+from usbprov.engine.diagnosis.table import CAUSES
+from usbprov.lab.faults import FAULTS, FaultName, parse_fault
+from usbprov.lab.up import Lab, LabOptions
+from usbprov.net.deadline import TimeLimits
+from usbprov.webservices.client import WebServices
+
+PIN = "90210673"
+USERS = f"""
+[[users]]
+sip_uri = "sip:alice@contoso.test"
+extension = "1001"
+pin = "{PIN}"
+password = "Canary-Passw0rd"
+"""
+LIMITS = TimeLimits(connect=5, answer=1.0)
+RETRY_SECONDS = "0.4"
+MATRIX = Path(__file__).with_name("diagnosis_matrix.toml")
+COMMANDS = ("provision",)
+PASSES = "passes"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A fault, the moment from which on it is there, a command, and the cause it must name."""
+
+    fault: str
+    moment: str
+    command: str
+    expected: str
+
+    def __str__(self) -> str:
+        return f"{self.fault}-{self.moment}-{self.command}"
+
+
+def cases() -> list[Case]:
+    rows = tomllib.loads(MATRIX.read_text("utf-8"))["case"]
+    return [
+        Case(
+            "=".join(filter(None, (row["fault"], row.get("argument")))),
+            row.get("moment", "start"),
+            command,
+            row[command],
+        )
+        for row in rows
+        for command in COMMANDS
+    ]
+
+
+CASES = cases()
+
+
+def test_every_fault_of_the_lab_is_in_the_matrix() -> None:
+    judged = {case.fault.partition("=")[0] for case in CASES}
+    assert judged == {fault.value for fault in FaultName}
+    assert set(FAULTS) == set(FaultName)
+
+
+def test_every_expected_cause_is_one_of_the_table() -> None:
+    assert {case.expected for case in CASES} - {PASSES} <= set(CAUSES)
+
+
+# --- one lab, one phone; each case begins with an erased phone --------------------------------
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    folder = tmp_path_factory.mktemp("lab")
+    users = folder / "users.toml"
+    users.write_text(USERS)
+    with Lab(LabOptions(dir=folder / "lab", phones=1, users_file=users)) as running:
+        yield running
+
+
+@pytest.fixture
+def desk(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator["Desk"]:
+    for name in ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"):
+        monkeypatch.setenv(name, str(tmp_path))
+    monkeypatch.setitem(WebServices.__init__.__kwdefaults__, "timeout", LIMITS)
+    yield Desk(lab, tmp_path, capsys, monkeypatch)
+    lab.faults.clear()
+
+
+@dataclass
+class Desk:
+    """Where the commands are typed."""
+
+    lab: Lab
+    folder: Path
+    capture: pytest.CaptureFixture[str]
+    patch: pytest.MonkeyPatch
+
+    def break_it(self, fault: str, moment: str) -> None:
+        """Switch a fault on, now or when the certificate is first asked for."""
+        setting = parse_fault(fault)
+        if moment == "start":
+            self.lab.faults.switch_on(setting)
+            return
+        publish = WebServices.publish
+
+        def broken(services: WebServices, *rest: Any) -> bytes:
+            self.lab.faults.switch_on(setting)
+            return publish(services, *rest)
+
+        self.patch.setattr(WebServices, "publish", broken)
+
+    def run(self, command: str) -> tuple[int, Any]:
+        """Run a command; return its exit code and its document."""
+        arguments = {"provision": self._provision}[command]()
+        self.capture.readouterr()
+        reading, writing = os.pipe()
+        try:
+            os.write(writing, f"{PIN}\n".encode())
+            os.close(writing)
+            code = run([*arguments, "--pin-fd", str(reading), "--json"])
+        finally:
+            os.close(reading)
+        out, err = self.capture.readouterr()
+        assert "internal error" not in err, err
+        return code, json.loads(out)
+
+    def _provision(self) -> list[str]:
+        facts = self.lab.facts
+        with closing(Settings((str(facts.bus),), None, 0).find(None).open()) as phone:
+            phone.erase(0)
+        return [
+            *("--bus", str(facts.bus), "--ledger", str(self.folder / "ledger.sqlite3")),
+            *("provision", "--extension", "1001", "--retry-seconds", RETRY_SECONDS),
+            *("--web-services-url", facts.web_services_url, "--ca-file", str(facts.ca_file)),
+        ]
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_the_true_cause_comes_first(desk: Desk, case: Case) -> None:
+    desk.break_it(case.fault, case.moment)
+    code, document = desk.run(case.command)
+    if case.expected == PASSES:
+        assert code == 0, document
+        return
+    assert code != 0
+    causes = document["error"]["diagnosis"]
+    assert [cause["id"] for cause in causes][:1] == [case.expected], document["error"]
+    assert all(cause["remedy"] and cause["tell_apart"] for cause in causes)
