@@ -1,6 +1,7 @@
 """The bulk link over a device that does what a test tells it."""
 
 import errno
+from array import array
 from types import SimpleNamespace
 
 import pytest
@@ -16,6 +17,12 @@ FACTS = InterfaceFacts(2, 0, 0xFF, 0x55, 0x01)
 GONE = usb.core.USBError("gone", None, errno.ENODEV)
 TIMEOUT = usb.core.USBTimeoutError("timed out", None, errno.ETIMEDOUT)
 STALL = usb.core.USBError("stall", None, errno.EPIPE)
+
+
+def fill(buffer: array, data: bytes) -> int:
+    """Do as pyusb with a buffer that is brought along."""
+    buffer[: len(data)] = array("B", data)
+    return len(data)
 
 
 class Setting:
@@ -91,13 +98,13 @@ class Device:
         self._note("write", endpoint, len(data))
         return len(data) - self.short
 
-    def read(self, endpoint: int, size: int, timeout: int) -> bytes:
+    def read(self, endpoint: int, buffer: array, timeout: int) -> int:
         assert timeout >= 1
-        self._note("read", endpoint, size)
+        self._note("read", endpoint, len(buffer))
         item = self.reads.pop(0) if self.reads else TIMEOUT
         if isinstance(item, Exception):
             raise item
-        return item
+        return fill(buffer, item)
 
     def ctrl_transfer(self, kind, request, value, index, data, timeout) -> int:
         self._note("control", kind, request, value, index)
@@ -243,6 +250,12 @@ class TestWrite:
 
 
 class TestRead:
+    def test_a_shorter_transfer_has_nothing_of_the_one_before(self):
+        device = Device()
+        device.reads = [b"the first", b"then"]
+        link = opened(device)
+        assert [link.read(1.0), link.read(1.0)] == [b"the first", b"then"]
+
     def test_skips_transfers_of_no_bytes(self):
         device = Device()
         device.reads = [b"", b"", b"data"]
@@ -257,7 +270,7 @@ class TestRead:
 
     def test_transfers_of_no_bytes_without_end(self, monkeypatch):
         device = Device()
-        monkeypatch.setattr(device, "read", lambda *_: b"")
+        monkeypatch.setattr(device, "read", lambda *_: 0)
         with pytest.raises(LinkTimeout):
             opened(device).read(0.05)
 
@@ -294,7 +307,7 @@ class TestResync:
         monkeypatch.setattr(bulk, "_DRAIN_TIMEOUT", 0.05)
         device = Device()
         link = opened(device)
-        monkeypatch.setattr(device, "read", lambda *_: b"x")
+        monkeypatch.setattr(device, "read", lambda _, buffer, __: fill(buffer, b"x"))
         with pytest.raises(LinkBroken, match="does not stop sending"):
             link.resync()
 

@@ -4,11 +4,11 @@ import errno
 import logging
 import math
 import time
+from array import array
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 from usbprov.errors import LinkBroken, LinkTimeout, PhoneGone
 from usbprov.usb.devices import InterfaceFacts
@@ -41,6 +41,7 @@ _STATUS_SIZE = 2
 _STATUS_TIMEOUT = 200
 """The request that every device answers (USB 2.0, 9.4.5); milliseconds."""
 
+_P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
@@ -69,7 +70,9 @@ class BulkLink:
         self._number = number
         self._pair = pair
         self._name = name
-        self._read_size = math.ceil(_READ_SIZE / pair.in_packet) * pair.in_packet
+        # One buffer for all reads, and arrays for writes: pyusb makes them anew of anything else,
+        # which takes longer than what it does besides.
+        self._buffer = array("B", bytes(math.ceil(_READ_SIZE / pair.in_packet) * pair.in_packet))
         self._close: Callable[[], None] | None = None
 
     @classmethod
@@ -109,20 +112,20 @@ class BulkLink:
     def write(self, data: bytes, timeout: float) -> None:
         """Send ``data`` as one transfer; see ``Link``."""
         deadline = time.monotonic() + timeout
-        self._send(data, deadline, timeout)
+        self._send(data, timeout, timeout)
         if data and len(data) % self._pair.out_packet == 0:
             # Without it the phone cannot know that the transfer ends here (USB 2.0, 5.8.3).
-            self._send(b"", deadline, timeout)
+            self._send(b"", deadline - time.monotonic(), timeout)
 
     def read(self, timeout: float) -> bytes:
         """Return the bytes of the next transfer; see ``Link``."""
         deadline = time.monotonic() + timeout
-        while True:
-            data = self._receive(deadline, timeout)
-            if data:
-                return data
-            if time.monotonic() >= deadline:
+        left = timeout
+        while not (data := self._receive(left, timeout)):
+            left = deadline - time.monotonic()
+            if left <= 0:
                 raise LinkTimeout(self._name, "a transfer", timeout)
+        return data
 
     def resync(self) -> None:
         """Have the phone forget what is under way, and throw away what it had sent; see ``Link``.
@@ -135,7 +138,7 @@ class BulkLink:
             LinkBroken: It sends without end, or its endpoints stay halted.
         """
         logger.debug("%s: resynchronising", self._name)
-        self._guarded(self._ask_to_forget, _RESYNC_TIMEOUT)
+        self._guarded(_RESYNC_TIMEOUT, self._ask_to_forget)
         self._clear_halts()
         self._drain()
 
@@ -147,22 +150,24 @@ class BulkLink:
 
     # ---------------------------------------------------------------------------------------------
 
-    def _send(self, data: bytes, deadline: float, timeout: float) -> None:
-        out, left = self._pair.out_address, _milliseconds(deadline)
-        sent = self._guarded(lambda: self._device.write(out, data, left), timeout)
+    def _send(self, data: bytes, left: float, timeout: float) -> None:
+        out, content = self._pair.out_address, array("B", data)
+        sent = self._guarded(timeout, self._device.write, out, content, _milliseconds(left))
         if sent != len(data):
             # libusb reports a time-out in the middle of a transfer as a short write.
             raise LinkTimeout(self._name, "a transfer", timeout)
 
-    def _receive(self, deadline: float, timeout: float) -> bytes:
-        source, left = self._pair.in_address, _milliseconds(deadline)
-        return self._guarded(
-            lambda: bytes(self._device.read(source, self._read_size, left)), timeout
-        )
+    def _receive(self, left: float, timeout: float) -> bytes:
+        source, into = self._pair.in_address, self._buffer
+        size = self._guarded(timeout, self._device.read, source, into, _milliseconds(left))
+        return into[:size].tobytes()
 
-    def _guarded(self, action: Callable[[], _T], timeout: float) -> _T:
+    def _guarded(
+        self, timeout: float, action: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs
+    ) -> _T:
+        """Call what talks to the device, and raise what it raises as an error of the tree."""
         try:
-            return action()
+            return action(*args, **kwargs)
         except FAILURES as failure:
             error = link_error(failure, self._name, timeout)
             raise (PhoneGone(self._name) if self._vanishes(failure) else error) from failure
@@ -198,13 +203,13 @@ class BulkLink:
 
     def _clear_halts(self) -> None:
         for endpoint in (self._pair.out_address, self._pair.in_address):
-            self._guarded(partial(self._device.clear_halt, endpoint), _RESYNC_TIMEOUT)
+            self._guarded(_RESYNC_TIMEOUT, self._device.clear_halt, endpoint)
 
     def _drain(self) -> None:
         end = time.monotonic() + _DRAIN_TIMEOUT
         while time.monotonic() < end:
             try:
-                dropped = self._receive(time.monotonic() + _QUIET, _QUIET)
+                dropped = self._receive(_QUIET, _QUIET)
             except LinkTimeout:
                 return
             except LinkBroken:
@@ -274,6 +279,6 @@ def _bulk_pair(setting: Interface, name: str) -> BulkPair:
     return BulkPair(*addresses, *sizes)
 
 
-def _milliseconds(deadline: float) -> int:
+def _milliseconds(seconds: float) -> int:
     # Never 0, which means "for ever" to libusb.
-    return max(1, math.ceil((deadline - time.monotonic()) * 1000))
+    return max(1, math.ceil(seconds * 1000))

@@ -2,8 +2,9 @@
 
 # ruff: noqa: N802, N803, N815  (the names are pyusb's, and those of the USB specification)
 
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, cast, overload
 
 import usb.core
 import usb.util
@@ -95,13 +96,15 @@ class Device(Protocol):
         """Set the first configuration."""
         ...
 
-    def write(self, endpoint: int, data: bytes, timeout: int) -> int:
-        """Send data, and return how many bytes went."""
+    def write(self, endpoint: int, data: "bytes | array[int]", timeout: int) -> int:
+        """Send data, and return how many bytes went; what is no array is copied into one."""
         ...
 
-    def read(self, endpoint: int, size_or_buffer: int, timeout: int) -> Iterable[int]:
-        """Return the data of one transfer."""
-        ...
+    # The data of one transfer: a new array, or how many bytes of the buffer they are.
+    @overload
+    def read(self, endpoint: int, size_or_buffer: int, timeout: int) -> "array[int]": ...
+    @overload
+    def read(self, endpoint: int, size_or_buffer: "array[int]", timeout: int) -> int: ...
 
     def ctrl_transfer(
         self,

@@ -12,8 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from usbprov.errors import (
     AccessDenied,
@@ -47,6 +46,7 @@ _MOST_DRAINED = 1.0
 _NO_DATA = "returned no data"
 """So pyserial words the end of a terminal that has gone."""
 
+_P = ParamSpec("_P")
 _T = TypeVar("_T")
 _Maker = Callable[[str, str], UsbError]
 
@@ -100,18 +100,17 @@ class SerialLink:
 
     def write(self, data: bytes, timeout: float) -> None:
         """Send all of ``data``; see ``Link``."""
-        self._guarded(partial(_send, self._port, data, timeout), timeout)
+        self._guarded(timeout, _send, self._port, data, timeout)
 
     def read(self, timeout: float) -> bytes:
         """Wait for a byte, and return all that is there then; see ``Link``."""
         deadline = time.monotonic() + timeout
-        while True:
-            left = max(0.0, deadline - time.monotonic())
-            data = self._guarded(partial(_receive, self._port, min(left, _SLICE)), timeout)
-            if data:
-                return data
-            if left <= _SLICE:
+        left = timeout
+        while not (data := self._guarded(timeout, _receive, self._port, min(left, _SLICE))):
+            left = deadline - time.monotonic()
+            if left <= 0:
                 raise LinkTimeout(self._name, "a transfer", timeout)
+        return data
 
     def resync(self) -> None:
         """Throw away what is not yet sent, and what comes until the line is quiet.
@@ -124,7 +123,7 @@ class SerialLink:
             LinkBroken: The port failed.
         """
         logger.debug("%s: resynchronising", self._name)
-        self._guarded(self._port.reset_output_buffer)
+        self._guarded(0.0, self._port.reset_output_buffer)
         end = time.monotonic() + _MOST_DRAINED
         dropped = 0
         with suppress(LinkTimeout):
@@ -142,11 +141,14 @@ class SerialLink:
 
     # ---------------------------------------------------------------------------------------------
 
-    def _guarded(self, action: Callable[[], _T], timeout: float = 0.0) -> _T:
+    def _guarded(
+        self, timeout: float, action: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs
+    ) -> _T:
+        """Call what talks to the port, and raise what it raises as an error of the tree."""
         if self._gone:
             raise PhoneGone(self._name)
         try:
-            return action()
+            return action(*args, **kwargs)
         except _failures() as failure:
             error = serial_error(failure, self._name, timeout)
             if isinstance(error, PhoneGone):
@@ -181,12 +183,18 @@ else:
         terminal, left = port.fileno(), memoryview(data)
         deadline = time.monotonic() + timeout
         while left:
-            with suppress(BlockingIOError):
-                left = left[os.write(terminal, left) :]
+            left = left[_write_some(terminal, left) :]
             if left and not _writable(terminal, deadline - time.monotonic()):
                 from serial import SerialTimeoutException  # noqa: PLC0415  (loaded by now)
 
                 raise SerialTimeoutException
+
+    def _write_some(terminal: int, data: memoryview) -> int:
+        """Send what can be sent at once; say how many bytes that was."""
+        try:
+            return os.write(terminal, data)
+        except BlockingIOError:
+            return 0
 
     def _writable(terminal: int, wait: float) -> bool:
         return bool(select.select([], [terminal], [], max(0.0, wait))[1])
