@@ -24,6 +24,7 @@ messages = st.builds(
     sequence=st.integers(0, 0xFF),
     payload=payloads,
     version=st.sampled_from(Version),
+    flags=st.just(0),
 )
 steady = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 

@@ -17,6 +17,7 @@ messages = st.builds(
     command=st.integers(0, 0xFF),
     sequence=st.integers(0, 0xFF),
     payload=st.binary(max_size=600),
+    flags=st.integers(0, 0xFF),
 )
 log_text = st.binary(max_size=60).map(
     lambda text: text.translate(None, delete=b"\x04\x06\n") + b"\r\n"

@@ -23,6 +23,7 @@ messages = st.builds(
     command=st.integers(0, 20),
     sequence=st.integers(0, 0xFF),
     payload=st.binary(max_size=400),
+    flags=st.just(0),
 )
 log_text = st.text(st.characters(codec="ascii", min_codepoint=32), max_size=60).map(str.encode)
 log_lines = log_text.map(lambda text: text + b"\r\n")

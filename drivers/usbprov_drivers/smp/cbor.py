@@ -15,8 +15,8 @@ MAX_DEPTH = 8
 """How deep arrays and maps may be nested, the outermost map included."""
 
 _TEXT, _MAP = 3, 5
-_HEADS = {24: 2, 25: 3, 26: 5, 27: 9}
-"""Bytes of an item's head, where its size does not stand in the first (RFC 8949 3)."""
+_HEADS = {**dict.fromkeys(range(24), 1), 24: 2, 25: 3, 26: 5, 27: 9}
+"""Bytes of an item's head, by the low five bits of the first (RFC 8949 3)."""
 _INDEFINITE = 31
 _BREAK = 0xFF
 _ARGUMENT_SIZES = {24: 1, 25: 2, 26: 4, 27: 8}
@@ -58,6 +58,9 @@ def _item(data: bytes, at: int, depth: int) -> int:
         IndexError: The data end before the item does.
     """
     head = data[at]
+    end = at + _SIZES[head]
+    if at < end <= len(data):
+        return end
     return _WALKERS[head >> 5](data, at + 1, head & 31, depth)
 
 
@@ -74,28 +77,28 @@ def _string(data: bytes, at: int, info: int, depth: int) -> int:
 
 def _array(data: bytes, at: int, info: int, depth: int) -> int:
     left, at = _members(data, at, info, depth)
-    while left or (left is None and data[at] != _BREAK):
+    while left > 0 or (left < 0 and data[at] != _BREAK):
         at = _item(data, at, depth + 1)
-        left = left if left is None else left - 1
+        left -= 1
     return at if left == 0 else at + 1
 
 
 def _map(data: bytes, at: int, info: int, depth: int) -> int:
     left, at = _members(data, at, info, depth)
     keys: set[bytes] = set()
-    while left or (left is None and data[at] != _BREAK):
+    while left > 0 or (left < 0 and data[at] != _BREAK):
         at = _value_after_key(data, at, depth + 1, keys)
-        left = left if left is None else left - 1
+        left -= 1
     return at if left == 0 else at + 1
 
 
 def _value_after_key(data: bytes, at: int, depth: int, keys: set[bytes]) -> int:
     """Walk a key, which must be text of one piece and new, and its value."""
-    head = data[at]
-    if head >> 5 != _TEXT or head & 31 == _INDEFINITE:
+    head = _KEY_HEADS[data[at]]
+    if not head:
         raise MalformedMessage("CBOR: a key is not text")
     value = _item(data, at, depth)
-    key = data[at + _HEADS.get(head & 31, 1) : value]
+    key = data[at + head : value]
     if key in keys:
         raise MalformedMessage("CBOR: a key comes twice")
     keys.add(key)
@@ -122,10 +125,28 @@ _WALKERS = (_number, _number, _string, _string, _array, _map, _tag, _number)
 """By major type (RFC 8949 3.1)."""
 
 
-def _members(data: bytes, at: int, info: int, depth: int) -> tuple[int | None, int]:
-    """Return how many members a container has, None for until a break, and where they begin."""
+def _size(first: int) -> int:
+    """Return the size in bytes of an item, if its first byte says it, or 0."""
+    walker, info = _WALKERS[first >> 5], first & 31
+    if walker is _number:
+        return _HEADS.get(info, 0)
+    return 1 + info if walker is _string and _HEADS.get(info) == 1 else 0
+
+
+_SIZES = tuple(map(_size, range(256)))
+"""By an item's first byte: its size, or 0 where that must be read from other bytes as well.
+
+Most of what phones say are such items, and need no walker (RFC 8949 B has such a table, too).
+"""
+
+_KEY_HEADS = tuple(_HEADS.get(first & 31, 0) if first >> 5 == _TEXT else 0 for first in range(256))
+"""By an item's first byte: the size of its head if it is text of one piece, or 0."""
+
+
+def _members(data: bytes, at: int, info: int, depth: int) -> tuple[int, int]:
+    """Return how many members a container has, -1 for until a break, and where they begin."""
     _check_depth(depth)
-    return (None, at) if info == _INDEFINITE else _argument(data, at, info)
+    return (-1, at) if info == _INDEFINITE else _argument(data, at, info)
 
 
 def _check_depth(depth: int) -> None:

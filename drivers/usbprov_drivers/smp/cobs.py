@@ -49,10 +49,9 @@ def decode_cobs(body: bytes) -> Message:
     content = _unstuff(body)
     if len(content) < _CRC.size:
         raise MalformedMessage("a frame without a CRC")
-    message, crc = content[: -_CRC.size], content[-_CRC.size :]
-    if binascii.crc_hqx(message, 0) != _CRC.unpack(crc)[0]:
+    if binascii.crc_hqx(content, 0) != 0:  # as it is for all that ends in its own CRC
         raise MalformedMessage("a wrong CRC")
-    return decode_message(message)
+    return decode_message(content[: -_CRC.size])
 
 
 def longest_body(message: int) -> int:
@@ -63,14 +62,14 @@ def longest_body(message: int) -> int:
 
 def _unstuff(body: bytes) -> bytes:
     content = bytearray()
-    at = 0
-    while at < len(body):
+    at, size = 0, len(body)
+    while at < size:
         code = body[at]
         end = at + code
-        if not code or end > len(body):
+        if not code or end > size:
             raise MalformedMessage("no COBS")
         content += body[at + 1 : end]
-        if code <= _RUN and end < len(body):
-            content.append(0)
+        if code <= _RUN and end < size:
+            content += DELIMITER
         at = end
     return bytes(content)

@@ -5,7 +5,7 @@ phone's serial port uses the decoder of the lines itself.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
 from typing import Protocol
 
@@ -155,7 +155,8 @@ class LineDecoder:
         self._console = ConsoleDecoder(limit)
         self._starts = STARTS if cobs else b""
         self._limit = limit
-        self._frame: bytearray | None = None
+        self._longest = longest_body(limit)
+        self._frame: bytes | None = None
         self._fresh = True
         self._dropped = 0
 
@@ -167,9 +168,11 @@ class LineDecoder:
     def feed(self, data: bytes) -> Sequence[tuple[LineCode, Message]]:
         """Add bytes as they come; return every undamaged message and the coding it came in."""
         first, *others = data.split(DELIMITER)
-        found = list(self._take(first)) if first else []
+        found = self._take(first) if first else []
         for piece in others:
-            found += self._delimit()
+            message = self._delimit()
+            if message is not None:
+                found.append((LineCode.COBS, message))
             if piece:
                 found += self._take(piece)
         return found
@@ -180,45 +183,44 @@ class LineDecoder:
         self._frame = None
         self._fresh = True
 
-    def _take(self, piece: bytes) -> Iterator[tuple[LineCode, Message]]:
+    def _take(self, piece: bytes) -> list[tuple[LineCode, Message]]:
         """Take bytes of which none is zero."""
+        found: list[tuple[LineCode, Message]] = []
         while piece:
             if self._frame is None and self._fresh and piece[0] in self._starts:
-                self._frame = bytearray()
+                self._frame = b""
             if self._frame is not None:
-                self._extend(self._frame, piece)
-                return
+                self._extend(self._frame + piece)
+                break
             text = _TEXT.match(piece)
             end = text.end() if text and self._starts else len(piece)
-            for message in self._console.feed(piece[:end]):
-                yield LineCode.CONSOLE, message
+            found += ((LineCode.CONSOLE, message) for message in self._console.feed(piece[:end]))
             self._fresh = piece[end - 1 : end] == b"\n"
             piece = piece[end:]
+        return found
 
-    def _extend(self, frame: bytearray, piece: bytes) -> None:
-        frame += piece
-        if len(frame) > longest_body(self._limit):
-            self._drop()
+    def _extend(self, frame: bytes) -> None:
+        """Keep what is there of a frame, unless it never ends: then what comes now is text."""
+        if len(frame) <= self._longest:
+            self._frame = frame
+            return
+        self._frame = None
+        self._fresh = False
+        self._dropped += 1
 
-    def _delimit(self) -> Sequence[tuple[LineCode, Message]]:
+    def _delimit(self) -> Message | None:
         """Take a zero byte: it ends a frame, and another may begin after it."""
         frame, self._frame, self._fresh = self._frame, None, True
         if frame is None:
-            return ()
+            return None
         try:
-            message = decode_cobs(bytes(frame))
+            message = decode_cobs(frame)
             if HEADER_SIZE + len(message.payload) > self._limit:
                 raise MalformedMessage("a message longer than it may be")
         except MalformedMessage:
             self._dropped += 1
-            return ()
-        return ((LineCode.COBS, message),)
-
-    def _drop(self) -> None:
-        """Give up a frame that never ends: what comes now is text."""
-        self._frame = None
-        self._fresh = False
-        self._dropped += 1
+            return None
+        return message
 
 
 _TEXT = re.compile(b".*?\n(?=[%b])" % re.escape(STARTS), re.DOTALL)

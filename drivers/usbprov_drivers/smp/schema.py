@@ -52,8 +52,15 @@ def load_record(cls: type[R], value: Mapping[str, object]) -> R:
     Raises:
         FieldInvalid: A field is missing or breaks its rule.
     """
-    loaded = {name: _load_field(name, value, how, blank) for name, how, blank in _rules(cls)}
-    return cls(**loaded)
+    loaded: list[object] = []
+    for name, how, default in _rules(cls):
+        if name in value:
+            loaded.append(_load_field(name, value[name], how))
+        elif default is not MISSING:
+            loaded.append(default)
+        else:
+            raise FieldInvalid(f"{name} is missing")
+    return cls(*loaded)
 
 
 def dump_record(record: Record) -> dict[str, object]:
@@ -66,15 +73,11 @@ def dump_record(record: Record) -> dict[str, object]:
     return dumped
 
 
-def _load_field(name: str, value: Mapping[str, object], how: Rule, default: object) -> object:
-    if name in value:
-        try:
-            return how.load(value[name])
-        except FieldInvalid as error:
-            raise FieldInvalid(f"{name}: {error}") from None
-    if default is not MISSING:
-        return default
-    raise FieldInvalid(f"{name} is missing")
+def _load_field(name: str, value: object, how: Rule) -> object:
+    try:
+        return how.load(value)
+    except FieldInvalid as error:
+        raise FieldInvalid(f"{name}: {error}") from None
 
 
 @cache

@@ -194,16 +194,17 @@ class Session:
         if prepared.message.sequence != (self._sequence + 1) % 256:
             prepared = self._numbered(command, payload)  # others went in between
         self._sequence = prepared.message.sequence
-        limit = min(command.limit * self._patience, self._end - self._clock())
+        now = self._clock()
+        limit = min(command.limit * self._patience, self._end - now)
         if limit <= 0:
             raise LinkTimeout(self.link.name, command.name, 0)
-        deadline = self._clock() + limit
-        logger.debug("%s: %s, %d bytes", self.link.name, command.name, len(payload))
         try:
             self.link.write(prepared.frame, limit)
+            # All that can wait is done here, while the phone is at work.
+            logger.debug("%s: %s, %d bytes", self.link.name, command.name, len(payload))
             if meanwhile is not None:
                 meanwhile()
-            response = self._response(prepared.message, deadline)
+            response = self._response(prepared.message, now + limit)
         except LinkTimeout:
             raise LinkTimeout(self.link.name, command.name, limit) from None
         return self._read(command, response)

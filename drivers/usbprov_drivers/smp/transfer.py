@@ -1,8 +1,8 @@
 """Objects in pieces, both ways (PROTOCOL.md 2.3 and 2.4), as the host does it."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from dataclasses import dataclass, field
+from functools import cached_property
 from hashlib import sha256
 from typing import TypeVar
 
@@ -56,42 +56,56 @@ def send_parcel(session: Session, parcel: Parcel, progress: Counter) -> None:
         Refusal: The phone refuses a piece.
         ProtocolViolation: The phone asks for nonsense, or asks without end.
     """
-    empty = _piece(parcel, 0, b"")
     total = len(parcel.content)
-    room = session.buffer - session.size_of(replace(empty, off=MAX_OBJECT)) - 2
-    pieces = _Pieces(session, parcel, room)
-    off = session.call(PUT, empty).off
-    for _ in range(_patience(total, room)):
+    pieces = _Pieces(session, parcel)
+    off = session.send(pieces.empty(), pieces.make_next).off
+    for _ in range(_patience(total, pieces.room)):
         if off > total:
             raise ProtocolViolation(session.link.name, f"it wants offset {off} of {total}")
         progress(off)
         if off == total:
             return
-        piece, following = pieces.at(off), off + room
-        off = session.send(piece, partial(pieces.make, following)).off
+        off = session.send(pieces.at(off), pieces.make_next).off
     raise ProtocolViolation(session.link.name, "it asks for the same bytes again and again")
 
 
 class _Pieces:
     """The pieces of a parcel; one is made ready while the phone works on the one before."""
 
-    def __init__(self, session: Session, parcel: Parcel, room: int) -> None:
+    def __init__(self, session: Session, parcel: Parcel) -> None:
         self._session = session
         self._parcel = parcel
-        self._room = room
+        self._next = 0
         self._ready: dict[int, Prepared[PutResponse]] = {}
 
-    def make(self, off: int) -> None:
-        """Make the piece at an offset ready, if there is one."""
-        data = self._parcel.content[off : off + self._room]
-        if data:
-            self._ready = {off: self._session.prepare(PUT, _piece(self._parcel, off, data))}
+    @cached_property
+    def room(self) -> int:
+        """How many bytes of the object fit into one message."""
+        longest = _piece(self._parcel, MAX_OBJECT, b"")
+        return self._session.buffer - self._session.size_of(longest) - _LONGER_DATA
+
+    def empty(self) -> Prepared[PutResponse]:
+        """Return the piece without bytes, which asks where the phone stands."""
+        return self._session.prepare(PUT, _piece(self._parcel, 0, b""))
 
     def at(self, off: int) -> Prepared[PutResponse]:
         """Return the piece at an offset, at which there is one."""
         if off not in self._ready:
-            self.make(off)
+            self._make(off)
+        self._next = off + self.room
         return self._ready[off]
+
+    def make_next(self) -> None:
+        """Make ready what follows on the piece last returned, if the object goes on there.
+
+        At first that is its beginning: most phones have nothing of it.
+        """
+        if self._next < len(self._parcel.content):
+            self._make(self._next)
+
+    def _make(self, off: int) -> None:
+        data = self._parcel.content[off : off + self.room]
+        self._ready = {off: self._session.prepare(PUT, _piece(self._parcel, off, data))}
 
 
 def fetch(session: Session, command: Command[Q, PieceResponse], ask: Callable[[int], Q]) -> bytes:
@@ -132,6 +146,9 @@ def _pieces(
         off, piece = end, session.call(command, ask(end))
     raise ProtocolViolation(session.link.name, f"{command.name}: the pieces are too small")
 
+
+_LONGER_DATA = 2
+"""Bytes by which the head of a byte string grows when it is no longer empty (RFC 8949 3.1)."""
 
 _MOST_PIECES = 16
 _LEAST_PIECE = 32
