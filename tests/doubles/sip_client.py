@@ -149,8 +149,8 @@ class InnerTls:
 
     def __init__(
         self,
-        certificate: x509.Certificate,
-        key: rsa.RSAPrivateKey,
+        certificate: x509.Certificate | None,
+        key: rsa.RSAPrivateKey | None,
         version: tuple[int, int],
         exchange: str = "rsa",
     ) -> None:
@@ -161,10 +161,12 @@ class InnerTls:
         settings.minVersion = settings.maxVersion = version
         settings.cipherNames, settings.macNames = ["aes128", "aes256"], ["sha"]
         settings.keyExchangeNames = [exchange]
-        chain = api.X509CertChain()
-        chain.parsePemList(certificate.public_bytes(Encoding.PEM).decode())
-        pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-        private = api.parsePEMKey(pem, private=True)
+        chain, private = None, None
+        if certificate is not None and key is not None:
+            chain = api.X509CertChain()
+            chain.parsePemList(certificate.public_bytes(Encoding.PEM).decode())
+            pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+            private = api.parsePEMKey(pem, private=True)
         self._steps = self.connection.handshakeClientCert(
             chain, private, settings=settings, async_=True
         )
@@ -209,21 +211,24 @@ class SipUser:
     server_key: bytes = b""
     sent: list[bytes] = field(default_factory=list)
     last: dict[str, str] = field(default_factory=dict)
+    told: tuple[str, ...] = ("epid", "instance")
 
     def message(self, authorization: str = "", method: str = "REGISTER", **changes: str) -> bytes:
         """Make a message; a change of None leaves a header out."""
         uri = self.last["uri"]
+        epid = f";epid={self.epid}" if "epid" in self.told else ""
+        instance = f"<urn:uuid:{self.instance or instance_of(self.epid)}>"
+        named = f';+sip.instance="{instance}"' if "instance" in self.told else ""
         headers = {
             "Via": "SIP/2.0/tls 127.0.0.1:50123;branch=z9hG4bK" + uuid.uuid4().hex[:12],
-            "From": f"<{uri}>;tag={self.last['tag']};epid={self.epid}",
+            "From": f"<{uri}>;tag={self.last['tag']}{epid}",
             "To": f"<{uri}>",
             "Max-Forwards": "70",
             "CSeq": f"{self.cseq} {method}",
             "User-Agent": "TestClient/1.0",
             "Call-ID": self.call_id,
             "Contact": "<sip:127.0.0.1:50123;transport=tls;ms-opaque=d3470f2e1d>;"
-            'methods="INVITE, MESSAGE, ACK";proxy=replace;'
-            f'+sip.instance="<urn:uuid:{self.instance or instance_of(self.epid)}>"',
+            'methods="INVITE, MESSAGE, ACK";proxy=replace' + named,
             "Event": "registration",
             "ms-keep-alive": "UAC;hop-hop=yes",
             "Authorization": authorization or None,
@@ -248,14 +253,18 @@ class SipUser:
         return self.ask(self.token_header(token), **changes)
 
     def token_header(self, token: bytes) -> str:
-        opaque = f'opaque="{self.opaque}", ' if self.opaque else ""
         return (
-            f'{self.scheme} qop="auth", {opaque}realm="{REALM}", targetname="{self.target}", '
+            f'{self.scheme} qop="auth", {self._opaque}realm="{REALM}", targetname="{self.target}", '
             f'gssapi-data="{base64.b64encode(token).decode()}", version=4'
         )
 
+    @property
+    def _opaque(self) -> str:
+        return f'opaque="{self.opaque}", ' if self.opaque else ""
+
     def handshake(self, tls: InnerTls) -> Answer:
         """Do the handshake of TLS-DSK and return the last answer to it."""
+        self.opaque = ""
         answer = self.token(tls.flight())
         while answer.status == 401 and "gssapi-data" in answer.all("WWW-Authenticate")[0]:
             params = answer.challenge("TLS-DSK")
@@ -273,6 +282,7 @@ class SipUser:
 
     def _with(self, authorization: str, method: str, changes: dict) -> bytes:
         upper, wrong = changes.pop("upper", True), changes.pop("wrong", False)
+        token = changes.pop("token", None)
         if authorization != "sign":
             return self.message(authorization, method, **changes)
         self.cnum = changes.pop("cnum", self.cnum + 1)
@@ -280,9 +290,10 @@ class SipUser:
         made = self.sign(text + "x" if wrong else text)
         response = made.upper() if upper else made
         header = (
-            f'{self.scheme} qop="auth", opaque="{self.opaque}", realm="{REALM}", '
+            f'{self.scheme} qop="auth", {self._opaque}realm="{REALM}", '
             f'targetname="{self.target}", version=4, crand="0878f41b", cnum="{self.cnum}", '
             f'response="{response}"'
+            + ("" if token is None else f', gssapi-data="{base64.b64encode(token).decode()}"')
         )
         return self.message(header, method, **changes)
 

@@ -11,6 +11,7 @@ from doubles.sip_client import instance_of
 
 from usbprov.lab.authority import DEFAULT_VALIDITY, UserIssuer, open_authority
 from usbprov.lab.layout import Layout
+from usbprov.lab.registrar.signins import SignIn, sign_ins
 from usbprov.lab.store import NewCertificate, PoolStores
 from usbprov.lab.up import Lab
 from usbprov.pki.certificates import summarise, to_der
@@ -55,3 +56,7 @@ def enrol(
         )
         PoolStores(layout.stores).of(user).publish(user, str(device), new)
     return Enrolled(certificate, key, device)
+
+
+def last_sign_in(lab: Lab) -> SignIn:
+    return sign_ins(lab.facts.ca_file.parents[1])[-1]

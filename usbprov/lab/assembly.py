@@ -130,6 +130,7 @@ def serve(site: Site) -> Served:
             faults=site.faults,
             clock=clock,
             calls=calls,
+            keytab=site.keytab,
         )
 
         def front(app: ASGIApp) -> FrontEnd:

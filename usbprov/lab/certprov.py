@@ -126,7 +126,8 @@ class CertificateService:
         self._check_pool()
         certificate = self._certificate(self._key(request.csr), user, request.life)
         self._store(user, request.device_id, certificate)
-        note(f"certificate for {sip_uri} on {request.device_id} published in {user.home_pool}")
+        pool = self._stores.of(user).pool
+        note(f"certificate for {sip_uri} on {request.device_id} published in {pool}")
         return self._answer(certificate, request.request_id)
 
     def _check_pool(self) -> None:
@@ -168,7 +169,7 @@ class CertificateService:
             to_der(certificate), facts.sha256, facts.serial, facts.not_before, facts.not_after
         )
         try:
-            self._stores.of(user).publish(user, device_id, new)
+            self._stores.of(user).publish(user, device_id, new, self._policy.certificates_per_user)
         except sqlite3.Error as error:
             logger.warning("store of %s: %s", user.home_pool, error)
             raise Refused(Refusal.STORE) from None

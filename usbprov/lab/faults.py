@@ -65,6 +65,7 @@ class FaultName(Enum):
     REGISTRAR_BUSY = "registrar-busy"
     SIP_GARBAGE = "sip-garbage"
     DSK_OFF = "dsk-off"
+    WRONG_FINISHED = "wrong-finished"
     CERTIFICATE_NOT_FOUND = "certificate-not-found"
     USER_DISABLED = "user-disabled"
     USER_UNKNOWN = "user-unknown"
@@ -223,6 +224,9 @@ FAULTS: Mapping[FaultName, FaultKind] = {
     FaultName.DSK_OFF: _kind(
         Scope.REGISTER, "do not offer TLS-DSK, as --policy registrar-certificate-auth=off does",
         Argument.NONE,
+    ),
+    FaultName.WRONG_FINISHED: _kind(
+        Scope.REGISTER, "send another Finished in the TLS-DSK handshake than the right one"
     ),
     FaultName.CERTIFICATE_NOT_FOUND: _kind(
         Scope.REGISTER, "say 401, 1000 Final handshake failed, as if nothing was published"

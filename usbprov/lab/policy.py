@@ -31,6 +31,7 @@ class Policy:
             another for.
         min_validity_hours: ``MinValidityPeriodHours``: what is asked for is raised to it.
         max_validity_hours: ``MaxValidityPeriodHours``: what is asked for is lowered to it.
+        certificates_per_user: A new one for another device makes the oldest go; 0 for no bound.
         ticket_hours: Life of a Web ticket.
         pin_tries: Wrong PINs after which a PIN is locked.
         pin_digits: ``MinPasswordLength``: shorter PINs are taken for none.
@@ -40,6 +41,8 @@ class Policy:
         certificate_auth: ``UseCertificateAuth``.
         chain_download: ``EnableCertChainDownload``.
         registrar_certificate_auth: ``UseCertificateForClientToProxyAuth``.
+        registrar_ntlm_auth: ``UseNtlmForClientToProxyAuth``.
+        registrar_kerberos_auth: ``UseKerberosForClientToProxyAuth``; needs a keytab besides.
         dsk_tls: Which version of TLS there is inside TLS-DSK: ``1.0``, ``1.1``, ``1.2`` or ``any``.
     """
 
@@ -48,6 +51,7 @@ class Policy:
     validity_hours: int = 4320
     min_validity_hours: int = 8
     max_validity_hours: int = 8760
+    certificates_per_user: int = 0
     ticket_hours: int = 8
     pin_tries: int = 5
     pin_digits: int = 4
@@ -57,6 +61,8 @@ class Policy:
     certificate_auth: bool = True
     chain_download: bool = True
     registrar_certificate_auth: bool = True
+    registrar_ntlm_auth: bool = True
+    registrar_kerberos_auth: bool = True
     dsk_tls: str = "any"
 
     def __post_init__(self) -> None:
@@ -101,6 +107,7 @@ _RANGES: Mapping[str, range] = {
     "validity_hours": range(8, 8761),
     "min_validity_hours": range(8, 4321),
     "max_validity_hours": range(8, 8761),
+    "certificates_per_user": range(1000),
     "ticket_hours": range(1, 25),
     "pin_tries": range(1, 100),
     "pin_digits": range(4, 25),

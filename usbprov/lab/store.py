@@ -6,6 +6,7 @@ one, and a Registrar of the pool verifies by looking it up ([MS-OCAUTHWS] 3.1.4.
 
 import contextlib
 import hmac
+import json
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,11 +16,12 @@ from enum import Enum
 from pathlib import Path
 
 from usbprov.errors import LabUnusable
-from usbprov.lab.files import private_folder
+from usbprov.lab.files import private_folder, write_atomic
 from usbprov.lab.layout import Layout
 from usbprov.lab.users import LabUser
 
 _SUFFIX = ".sqlite"
+_MOVED = "moved.json"
 _BUSY_SECONDS = 10.0
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS certificate (
@@ -104,8 +106,16 @@ class PoolStore:
         except (OSError, sqlite3.Error) as error:
             raise LabUnusable(f"the user store {self._path}: {error}") from None
 
-    def publish(self, user: LabUser, device_id: str, certificate: NewCertificate) -> None:
+    def publish(
+        self, user: LabUser, device_id: str, certificate: NewCertificate, most: int = 0
+    ) -> None:
         """Publish a certificate, in place of what was published for the same user and device.
+
+        Args:
+            user: Whose it is.
+            device_id: The phone's instance UUID, lower case, without braces.
+            certificate: What is published.
+            most: How many the user may have: the oldest of others make room; 0 for no bound.
 
         Raises:
             sqlite3.Error: The store cannot be reached; nothing is changed.
@@ -125,6 +135,12 @@ class PoolStore:
                 "VALUES (?, ?, ?, ?, ?, ?, ?)",
                 row,
             )
+            if most:
+                db.execute(
+                    "DELETE FROM certificate WHERE sip_uri = ?1 AND rowid NOT IN (SELECT rowid "
+                    "FROM certificate WHERE sip_uri = ?1 ORDER BY rowid DESC LIMIT ?2)",
+                    (user.sip_uri, most),
+                )
 
     def publications(self) -> list[Publication]:
         """Return what is published, by user and device."""
@@ -230,8 +246,38 @@ class PoolStores:
         self._folder = folder
 
     def of(self, user: LabUser) -> PoolStore:
-        """Return the store of the user's home pool."""
-        return PoolStore(self._folder / f"{user.home_pool}{_SUFFIX}")
+        """Return the store of the user's home pool: that to which he was moved, if he was."""
+        return self._store(self._moved().get(user.sip_uri, user.home_pool))
+
+    def move(self, user: LabUser, moved: LabUser, *, with_content: bool) -> None:
+        """Give a user another home pool, from now on and in every process.
+
+        Args:
+            user: As he was at the start, or after the last move.
+            moved: The same with his new home pool.
+            with_content: Whether what is kept of him moves along.
+
+        Raises:
+            LabUnusable: The new pool's store cannot be made.
+            sqlite3.Error: A store cannot be reached.
+        """
+        old, new = self.of(user), self._store(moved.home_pool)
+        new.create()
+        moves = self._moved() | {user.sip_uri: moved.home_pool}
+        write_atomic(self._folder / _MOVED, json.dumps(moves).encode())
+        if with_content and new.pool != old.pool:
+            new.take_over(user.sip_uri, old)
+
+    def _store(self, pool: str) -> PoolStore:
+        return PoolStore(self._folder / f"{pool}{_SUFFIX}")
+
+    def _moved(self) -> dict[str, str]:
+        """Return who was moved where since the start; the users file tells the next one."""
+        try:
+            found: dict[str, str] = json.loads((self._folder / _MOVED).read_bytes())
+        except FileNotFoundError:
+            return {}
+        return found
 
     def create(self, users: Sequence[LabUser]) -> None:
         """Make the stores of all these users' pools, and move to them who was in another.
@@ -240,6 +286,7 @@ class PoolStores:
             LabUnusable: A store cannot be made or read.
         """
         private_folder(self._folder)
+        (self._folder / _MOVED).unlink(missing_ok=True)
         for user in {user.home_pool: user for user in users}.values():
             self.of(user).create()
         homes = {user.sip_uri: self.of(user) for user in users}

@@ -84,7 +84,7 @@ class CertificateAuthentication:
                 user = self._users.get(store.owner(digest) or "")
             except sqlite3.Error:
                 continue
-            if user is not None and user.home_pool == store.pool:
+            if user is not None and self._stores.of(user).pool == store.pool:
                 return user
         raise SoapFault(Fault.FAILED_AUTHENTICATION, "certificate not published")
 

@@ -171,6 +171,43 @@ def revoke(directory: Path, sip_uri: str) -> None:
 
 @lab.command()
 @lab_dir_option
+@click.argument("sip_uri")
+@click.argument("pool")
+@click.option(
+    "--leave-certificates", is_flag=True, help="They stay in the old pool: a move that got stuck."
+)
+def move(directory: Path, sip_uri: str, pool: str, leave_certificates: bool) -> None:
+    """Move the user SIP_URI to another home POOL (its FQDN), also while the lab runs.
+
+    The Registrar then sends him on to the other pool's.
+
+    \b
+    Examples:
+      usbprov lab move sip:alice@contoso.test pool02.contoso.test --dir lab
+    """
+    from usbprov.lab.moves import move
+
+    move(directory, sip_uri, pool, with_certificates=not leave_certificates)
+    click.echo(f"{sip_uri} moved to {pool}")
+
+
+@lab.command("sign-ins")
+@lab_dir_option
+@json_option
+def list_sign_ins(directory: Path, as_json: bool) -> None:
+    """Show who has signed in at the lab's Registrar or tried to, oldest first."""
+    from usbprov.lab.registrar.signins import sign_ins
+
+    rows = [one.row() for one in sign_ins(directory)]
+    if as_json:
+        documents.show(rows)
+        return
+    heads = ("at", "sip_uri", "device_id", "scheme", "protocol", "outcome")
+    click.echo(table(heads, [[row[head] for head in heads] for row in rows]))
+
+
+@lab.command()
+@lab_dir_option
 @click.argument("name", metavar="NAME[=ARG]")
 @click.argument("state", type=click.Choice(["on", "off"]))
 def fault(directory: Path, name: str, state: str) -> None:

@@ -44,7 +44,9 @@ class TlsDsk:
 
     def begin(self) -> "DskSignIn":
         """Wait for a ClientHello."""
-        return DskSignIn(DskHandshake(self.present(), self.versions), self.stores, self.faults)
+        lying = self.faults.take(FaultName.WRONG_FINISHED)
+        handshake = DskHandshake(self.present(), self.versions, lying=lying)
+        return DskSignIn(handshake, self.stores, self.faults)
 
 
 class DskSignIn:

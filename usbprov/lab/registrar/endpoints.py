@@ -39,6 +39,8 @@ def read_device(sender: Address, contact: Address | None) -> Device:
         Refused: It names none, or two that differ.
     """
     epid = sender.param("epid")
+    if "epid" in sender.params and not epid:
+        raise Refused(Refusal.NO_EPID)
     if len(epid) > _LONGEST_EPID:
         raise Refused(Refusal.LONG_EPID)
     told = _instance(contact)

@@ -14,8 +14,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from OpenSSL import SSL
 
-from usbprov.lab.registrar.keys import DskKeys, derive_keys, signature
-from usbprov.lab.registrar.records import repack
+from usbprov.lab.registrar.finished import NO_ENCRYPT_THEN_MAC, wrong_finished
+from usbprov.lab.registrar.keys import DskKeys, Session, derive_keys, signature
+from usbprov.lab.registrar.records import record, records, repack
 
 VERSIONS = {
     "any": (SSL.TLS1_VERSION, SSL.TLS1_2_VERSION),
@@ -45,15 +46,20 @@ class Presented:
 class DskHandshake:
     """One handshake; then the signatures under its keys."""
 
-    def __init__(self, presented: Presented, versions: str) -> None:
+    def __init__(self, presented: Presented, versions: str, *, lying: bool = False) -> None:
         """Wait for a ClientHello.
 
         Args:
             presented: The server's certificate.
             versions: A name of ``VERSIONS``.
+            lying: Send a Finished that is not that of the handshake.
         """
-        self._tls = SSL.Connection(_context(presented, versions), None)
+        context = _context(presented, versions)
+        if lying:
+            context.set_options(NO_ENCRYPT_THEN_MAC)
+        self._tls = SSL.Connection(context, None)
         self._tls.set_accept_state()
+        self._lying = lying
         self._keys: DskKeys | None = None
 
     @property
@@ -88,15 +94,12 @@ class DskHandshake:
         try:
             self._tls.bio_write(flight)
             self._go_on()
-            return self.finish(repack(self._tls.bio_read(_LARGEST_FLIGHT)))
+            made = repack(self._tls.bio_read(_LARGEST_FLIGHT))
+            return self._with_wrong_finished(made) if self._lying and self.complete else made
         except SSL.WantReadError:
             raise HandshakeFailed("an incomplete flight") from None
         except SSL.Error as error:
             raise HandshakeFailed(_reason(error)) from None
-
-    def finish(self, flight: bytes) -> bytes:
-        """Return the server's flight as it is to be sent."""
-        return flight
 
     def sign(self, text: str) -> str:
         """Sign what the server sends, in hex."""
@@ -121,8 +124,21 @@ class DskHandshake:
             self._tls.do_handshake()
         except SSL.WantReadError:
             return
-        randoms = _bytes(self._tls.client_random()) + _bytes(self._tls.server_random())
-        self._keys = derive_keys(self._version, _bytes(self._tls.master_key()), randoms)
+        self._keys = derive_keys(self._session())
+
+    def _session(self) -> Session:
+        return Session(
+            self._version,
+            _bytes(self._tls.master_key()),
+            _bytes(self._tls.client_random()),
+            _bytes(self._tls.server_random()),
+        )
+
+    def _with_wrong_finished(self, flight: bytes) -> bytes:
+        """Exchange the flight's last record, which is Finished."""
+        *before, (_, version, _) = records(flight)
+        made = b"".join(record(*part) for part in before)
+        return made + wrong_finished(self._session(), version, self.cipher)
 
     def _signing(self) -> DskKeys:
         if self._keys is None:

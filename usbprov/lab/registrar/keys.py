@@ -24,15 +24,27 @@ class DskKeys:
     server: bytes = field(repr=False)
 
 
-def derive_keys(version: int, master: bytes, randoms: bytes) -> DskKeys:
-    """Derive the keys as EAP-TLS does (RFC 5216 2.3, RFC 2716 3.5).
+@dataclass(frozen=True)
+class Session:
+    """What a TLS handshake has agreed on.
 
-    Args:
-        version: Of the inner TLS: 0x0301 to 0x0303.
-        master: Its master secret.
-        randoms: ClientHello.random and ServerHello.random, 32 bytes each.
+    Attributes:
+        version: Of the protocol: 0x0301 to 0x0303.
+        master: The master secret.
+        client_random: ClientHello.random, 32 bytes.
+        server_random: ServerHello.random, likewise.
     """
-    material = prf(version, master, _LABEL, randoms, _SIZE)
+
+    version: int
+    master: bytes = field(repr=False)
+    client_random: bytes
+    server_random: bytes
+
+
+def derive_keys(session: Session) -> DskKeys:
+    """Derive the keys as EAP-TLS does (RFC 5216 2.3, RFC 2716 3.5)."""
+    randoms = session.client_random + session.server_random
+    material = prf(session.version, session.master, _LABEL, randoms, _SIZE)
     return DskKeys(material[_CLIENT], material[_SERVER])
 
 

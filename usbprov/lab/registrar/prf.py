@@ -1,6 +1,5 @@
 """The pseudo-random function of TLS 1.0 to 1.2 (RFC 2246 5, RFC 5246 5)."""
 
-import hashlib
 import hmac
 
 TLS12 = 0x0303
@@ -32,10 +31,3 @@ def _expand(name: str, secret: bytes, seed: bytes, size: int) -> bytes:
         chained = hmac.digest(secret, chained, name)
         made += hmac.digest(secret, chained + seed, name)
     return made[:size]
-
-
-def transcript_hash(version: int, messages: bytes) -> bytes:
-    """Return what Finished covers of the handshake's messages (RFC 2246 7.4.9, RFC 5246 7.4.9)."""
-    if version >= TLS12:
-        return hashlib.sha256(messages).digest()
-    return hashlib.md5(messages).digest() + hashlib.sha1(messages).digest()  # noqa: S324

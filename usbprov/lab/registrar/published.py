@@ -36,7 +36,7 @@ def check_published(
     """
     digest = certificate.fingerprint(hashes.SHA256()).hex()
     found = _publication(stores, user, digest) if user else None
-    if found is None and _owner(stores, digest):
+    if found is None and _is_of_another(stores, user, digest):
         raise Refused(Refusal.OTHER_USER, "the certificate is another user's")
     if found is None:
         raise Refused(Refusal.HANDSHAKE, "certificate not published in the user's home pool")
@@ -54,11 +54,12 @@ def _publication(stores: PoolStores, user: LabUser, digest: str) -> str | None:
         raise Refused(Refusal.BUSY, "the home pool's store cannot be reached") from None
 
 
-def _owner(stores: PoolStores, digest: str) -> str | None:
+def _is_of_another(stores: PoolStores, user: LabUser | None, digest: str) -> bool:
     for store in stores.all():
         try:
-            if owner := store.owner(digest):
-                return owner
+            owner = store.owner(digest)
         except sqlite3.Error:
             continue
-    return None
+        if owner and (user is None or owner != user.sip_uri):
+            return True
+    return False

@@ -13,7 +13,6 @@ class Refusal(Enum):
     HANDSHAKE = (401, "Unauthorized", 1000, "Final handshake failed.")
     NO_USER = (404, "Not Found", 1003, "User does not exist.")
     BUSY = (504, "Server time-out", 1007, "Temporarily cannot route.")
-    NOT_REMOTE = (403, "Forbidden", 4003, "From URI not enabled for remote access.")
     OTHER_USER = (
         403,
         "Forbidden",
@@ -26,14 +25,12 @@ class Refusal(Enum):
         4005,
         "Destination URI either not enabled for SIP or does not exist.",
     )
-    NOT_IN_POOL = (404, "Not Found", 4006, "User not found in pool.")
     NO_ENDPOINT = (400, "Bad Request", 4010, "Missing endpoint identifier.")
     NO_EPID = (400, "Bad Request", 4011, "Epid not present.")
     LONG_EPID = (400, "Bad Request", 4012, "Epid too long.")
     DISABLED = (403, "Forbidden", 4141, "User disabled.")
     ENDPOINTS_DIFFER = (400, "Inconsistent endpoint identifiers", None, "")
     MALFORMED = (400, "Bad Request", None, "")
-    METHOD = (405, "Method Not Allowed", None, "")
 
     def __init__(self, status: int, phrase: str, number: int | None, words: str) -> None:
         self.status = status

@@ -71,8 +71,10 @@ class Registrar:
         """Return as whom a REGISTER wants to sign in; None for other methods."""
         if exchange.request.method != "REGISTER":
             return None
-        if exchange.receiver.uri.lower() != exchange.user:
-            raise Refused(Refusal.OTHER_USER, "To is another user")
+        receiver = exchange.receiver.uri.lower()
+        if receiver != exchange.user:
+            known = receiver in self._users
+            raise Refused(Refusal.OTHER_USER if known else Refusal.NOT_SIP_ENABLED, "To is another")
         device = read_device(exchange.sender, exchange.contact)
         return Claim(exchange.user, self._users.get(exchange.user), device)
 
@@ -123,6 +125,6 @@ _USER_FAULTS: Mapping[FaultName, Refusal] = {
 
 
 def _gruu(claim: Claim) -> str:
-    """Return the address of a user's device (form after [MS-SIPRE]; the opaque part is ours)."""
-    opaque = base64.urlsafe_b64encode(claim.device.instance.bytes_le).decode().rstrip("=")
+    """Return the address of a user's device in the form that real Registrars give it."""
+    opaque = base64.urlsafe_b64encode(claim.device.instance.bytes_le + bytes(2)).decode()
     return f"{claim.sip_uri};opaque=user:epid:{opaque};gruu"

@@ -145,7 +145,8 @@ class Turn:
         left = LONGEST_REGISTRATION
         if association is not None and association.ends is not None:
             left = int((association.ends - self._parts.clock()).total_seconds())
-        return max(0, min(LONGEST_REGISTRATION if asked is None else asked, left))
+        most = min(LONGEST_REGISTRATION, left)
+        return max(0, most if asked is None else min(asked, most))
 
     def record(self, outcome: str) -> None:
         """Put the sign-in on the list, once."""
