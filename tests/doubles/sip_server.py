@@ -7,7 +7,7 @@ import contextlib
 import socket
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -46,7 +46,7 @@ class Asked:
         ).encode()
 
 
-Handler = Callable[[Asked], bytes | None]
+Handler = Callable[[Asked], bytes | Iterable[bytes] | None]
 
 
 @dataclass
@@ -115,9 +115,10 @@ class SipServer:
                     answer = self._answer(text.decode())
                     if answer is None:
                         return
-                    secured.sendall(answer)
+                    for piece in [answer] if isinstance(answer, bytes) else answer:
+                        secured.sendall(piece)
 
-    def _answer(self, text: str) -> bytes | None:
+    def _answer(self, text: str) -> bytes | Iterable[bytes] | None:
         start, *lines = text.split("\r\n")
         pairs = (line.partition(":") for line in lines)
         asked = Asked(start, {name.lower(): value.strip() for name, _, value in pairs})

@@ -1,5 +1,7 @@
 """Parameters in headers: quoted or not, escaped, doubled, unreadable."""
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +12,7 @@ from usbprov.registrar.message import NotSip
 from usbprov.registrar.parameters import (
     Diagnostic,
     parse_address,
+    parse_addresses,
     parse_authentication,
     parse_diagnostic,
     write_authentication,
@@ -81,6 +84,28 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 def test_an_address_is_read(value: str, uri: str, tag: str) -> None:
     found = parse_address(value)
     assert (found.uri, found.parameters.get("tag", "")) == (uri, tag)
+
+
+def test_addresses_of_both_forms_may_be_in_one_header() -> None:
+    found = parse_addresses('sip:a@b;x=1, "C, D" <sip:c@d>;tag=2 ,Eve <tel:+1>')
+    assert [(a.uri, dict(a.parameters)) for a in found] == [
+        ("sip:a@b", {"x": "1"}),
+        ("sip:c@d", {"tag": "2"}),
+        ("tel:+1", {}),
+    ]
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("piece", [" ", "\t ", '"', "<", "a ", "a;", "; ", ";a=", "a=", "\\", ',"'])
+@pytest.mark.parametrize("before", ["", "NTLM ", "1", '"', "<sip:a@b>", "<sip:a@b>;a"])
+def test_nothing_takes_a_reader_long(before: str, piece: str) -> None:
+    """A server may send 64 KiB of anything: no expression may try it over and over."""
+    value = before + piece * (64_000 // len(piece))
+    for parse in (parse_authentication, parse_address, parse_diagnostic):
+        with suppress(NotSip):
+            parse(value)
+    with suppress(NotSip):
+        list(parse_addresses(value))
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """What a log shows of messages: their lines, and nothing that proves a user."""
 
+import pytest
+
 from usbprov.registrar.message import Headers, Request
 from usbprov.registrar.wirelog import shown
 
@@ -21,3 +23,10 @@ def test_proofs_are_shown_by_their_length() -> None:
 def test_a_servers_control_characters_do_not_reach_the_log() -> None:
     text = shown(Request("NOTIFY", "sip:a", Headers((("X", "\x1b[31m\tred"),))))
     assert "\x1b" not in text
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("piece", ["response", "response ", 'response="', " ", "rspauth= "])
+def test_nothing_takes_the_log_long(piece: str) -> None:
+    value = "response" + piece * (64_000 // len(piece))
+    assert shown(Request("NOTIFY", "sip:a", Headers((("X", value),))))

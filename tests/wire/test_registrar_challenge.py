@@ -2,6 +2,8 @@
 
 import socket
 import threading
+import time
+from collections.abc import Iterator
 
 import pytest
 from doubles.sip_server import HOST, TARGET, Asked, SipServer
@@ -136,6 +138,23 @@ def test_a_silent_server_is_given_up_in_time() -> None:
     with SipServer(lambda asked: b"") as server, pytest.raises(RegistrarTimeout) as caught:
         challenge(server, seconds=0.3)
     assert caught.value.seconds == 0.3
+
+
+def test_a_server_that_drips_is_given_up_in_time() -> None:
+    """Each byte comes in time, the whole answer never."""
+
+    def drip(asked: Asked) -> Iterator[bytes]:
+        yield b"SIP/2.0 401 Unauthorized\r\nX: "
+        while not given_up.wait(0.02):
+            yield b"x"
+
+    given_up = threading.Event()
+    with SipServer(drip) as server:
+        begin = time.monotonic()
+        with pytest.raises(RegistrarTimeout):
+            challenge(server, seconds=0.5)
+        given_up.set()
+        assert time.monotonic() - begin < 5
 
 
 def test_a_connection_that_ends_is_no_answer() -> None:

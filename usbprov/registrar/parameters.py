@@ -11,7 +11,7 @@ _QUOTED = r'"(?:[^"\\]|\\.)*"'
 _SCHEME = re.compile(rf"({_TOKEN})(?:[ \t]+|$)(.*)", re.DOTALL)
 _AUTH_PARAMETER = re.compile(rf"[ \t]*({_TOKEN})[ \t]*=[ \t]*({_QUOTED}|[^\s,\"]*)[ \t]*(?:,|$)")
 _PARAMETER = re.compile(rf"[ \t]*;[ \t]*({_TOKEN})(?:[ \t]*=[ \t]*({_QUOTED}|[^\s;,\"]*))?[ \t]*")
-_NAMED = re.compile(rf"[ \t]*(?:{_QUOTED}|[^<>\"]*?)[ \t]*<([^<>\s]*)>")
+_NAMED = re.compile(rf"(?:[ \t]*{_QUOTED}[ \t]*|[^<>\",;:]*)<([^<>\s]*)>")
 _BARE = re.compile(r"[ \t]*([^<>\s;,\"]+)")
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _DIAGNOSTIC = re.compile(r"[ \t]*(\d{1,9})", re.ASCII)
