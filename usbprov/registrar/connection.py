@@ -90,9 +90,10 @@ class Connection:
     def _secured(self, connected: socket.socket) -> ssl.SSLSocket:
         try:
             return self._tls.wrap_socket(connected, server_hostname=self.address.host)
-        except _ENDED as error:
+        except _ENDED:
             connected.close()
-            raise self._failure(error, self._limits.connect) from None
+            words = "it closes the connection where TLS should begin"
+            raise RegistrarUnreachable(self.server, words) from None
         except ssl.SSLError as error:
             connected.close()
             presented = presented_lines(self.address.full)
