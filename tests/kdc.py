@@ -65,11 +65,12 @@ class Realm:
     def add_user(self, name: str, password: str) -> None:
         self._administer(f"add_principal +requires_preauth -pw {password} {name}")
 
-    def keytab(self, service: str) -> Path:
-        """Make a service principal, and the keytab with its key."""
-        path = self.folder / f"{service.replace('/', '-')}.keytab"
-        self._administer(f"add_principal -randkey {service}")
-        self._administer(f"ktadd -k {path} {service}")
+    def keytab(self, *services: str) -> Path:
+        """Make service principals, and the keytab with their keys."""
+        path = self.folder / f"{services[0].replace('/', '-')}.keytab"
+        for service in services:
+            self._administer(f"add_principal -randkey {service}")
+            self._administer(f"ktadd -k {path} {service}")
         return path
 
     def sign_in(self, name: str, password: str, lifetime: str = "1h") -> None:

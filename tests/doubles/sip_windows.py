@@ -87,6 +87,7 @@ class KerberosUser(SipUser):
     """A user who signs in by the ticket that this process has."""
 
     scheme: str = "Kerberos"
+    target: str = "sip/localhost"
     context: object = field(default=None, repr=False)
 
     def sign_in(self, host: str, *, mutual: bool) -> Answer:

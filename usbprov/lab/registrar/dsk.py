@@ -38,6 +38,10 @@ class TlsDsk:
         """As in ``WWW-Authenticate``."""
         return TLS_DSK
 
+    def target(self, host: str) -> str:
+        """Return the server's name."""
+        return host
+
     def offer(self) -> str:
         """Return the address of the certificate service."""
         return f'sts-uri="{self.sts_uri}"'

@@ -12,6 +12,7 @@ from usbprov.lab.registrar.negotiations import Claim
 from usbprov.lab.registrar.refusals import Refusal, Refused
 
 KERBEROS = "Kerberos"
+_SERVICE = "sip"
 _NO_KEY = 39756033
 """MIT's KG_KEYTAB_NOMATCH: the keytab is one, and has no key for that service."""
 
@@ -33,6 +34,10 @@ class Kerberos:
         """As in ``WWW-Authenticate``."""
         return KERBEROS
 
+    def target(self, host: str) -> str:
+        """Return the service principal's name, which clients take as it is."""
+        return f"{_SERVICE}/{host}"
+
     def offer(self) -> str:
         """Return nothing: there is no more to say."""
         return ""
@@ -51,7 +56,7 @@ def open_kerberos(accounts: Accounts, keytab: Path, host: str) -> Kerberos | Non
     import gssapi  # noqa: PLC0415 - an extra
     from gssapi.raw.misc import GSSError  # noqa: PLC0415
 
-    name = gssapi.Name(f"sip@{host}", gssapi.NameType.hostbased_service)
+    name = gssapi.Name(f"{_SERVICE}@{host}", gssapi.NameType.hostbased_service)
     store: dict[bytes | str, bytes | str] = {"keytab": f"FILE:{keytab.absolute()}"}
     try:
         credentials = gssapi.Credentials(name=name, usage="accept", store=store)

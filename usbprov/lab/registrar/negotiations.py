@@ -65,6 +65,9 @@ class Scheme(Protocol):
     def name(self) -> str:
         """As in ``WWW-Authenticate``."""
 
+    def target(self, host: str) -> str:
+        """Return its ``targetname`` at the server of that name."""
+
     def offer(self) -> str:
         """Return what its challenge has besides realm, target and version."""
 

@@ -182,7 +182,8 @@ class Turn:
         for credentials in self.exchange.credentials:
             named = credentials.param("realm"), credentials.param("targetname").lower()
             for scheme in self._parts.schemes():
-                if credentials.scheme == scheme.name and named == (REALM, self._parts.host.lower()):
+                own = REALM, scheme.target(self._parts.host).lower()
+                if credentials.scheme == scheme.name and named == own:
                     return scheme, credentials
         return None, None
 
@@ -233,7 +234,8 @@ class Turn:
         return self._answer(401, "Unauthorized", *offers, *headers)
 
     def _offer(self, scheme: Scheme) -> str:
-        value = f'{scheme.name} realm="{REALM}", targetname="{self._parts.host}", version={VERSION}'
+        target = scheme.target(self._parts.host)
+        value = f'{scheme.name} realm="{REALM}", targetname="{target}", version={VERSION}'
         return ", ".join(filter(None, (value, scheme.offer())))
 
     def _go_on(self, association: Association, token: bytes) -> Response:

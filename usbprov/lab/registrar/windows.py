@@ -41,6 +41,10 @@ class Ntlm:
         """As in ``WWW-Authenticate``."""
         return NTLM
 
+    def target(self, host: str) -> str:
+        """Return the server's name."""
+        return host
+
     def offer(self) -> str:
         """Return nothing: there is no more to say."""
         return ""
