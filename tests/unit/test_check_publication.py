@@ -138,7 +138,9 @@ def test_other_certificates_explain_nothing(desk: Desk, start: timedelta, job: N
     desk.note(desk.phone.certificate)
     desk.note(issued(start=start), job)
     desk.refuse()
-    assert "revoked, or replaced" in desk.run()["sign-in"].cause
+    result = desk.run()["sign-in"]
+    assert "revoked; or" in result.cause
+    assert "Get-CsClientCertificate" in result.detail[1]
 
 
 def test_the_registrar_that_is_given_counts_more_than_the_phones(desk: Desk) -> None:

@@ -163,8 +163,17 @@ def _why(of: PhoneInquiry, error: CertificateNotAccepted) -> tuple[str, Sequence
     if later is not None:
         words = "It was replaced: a later certificate was published for this user and device."
         return words, (str(later),)
-    words = "It was revoked, or replaced by one that another device or computer has published."
-    return words, ("the ledger of this computer has no later certificate for this user",)
+    return _ANY, (
+        "the ledger of this computer has no later certificate for this user",
+        f"to tell apart: Get-CsClientCertificate -Identity {of.user} shows what is published,",
+        f"  Get-CsUser -Identity {of.user} the home pool (RegistrarPool)",
+    )
+
+
+_ANY = (
+    "It was revoked; or another device or computer has replaced it; or the user was moved, and the "
+    "certificate is published in the old home pool only."
+)
 
 
 def _is_same(one: str, other: str) -> bool:
