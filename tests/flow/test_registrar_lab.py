@@ -8,6 +8,7 @@ from doubles.dsk_server import HeldKey
 from lab_client import running_lab
 
 from usbprov.errors import (
+    AccountNotAccepted,
     CertificateNotAccepted,
     RedirectsEndless,
     RegistrarAnswerInvalid,
@@ -24,7 +25,7 @@ from usbprov.lab.faults import FaultName, parse_fault
 from usbprov.lab.registrar.signins import sign_ins
 from usbprov.lab.store import revoke
 from usbprov.lab.up import Lab
-from usbprov.net.credentials import CertificateCredential, PinCredential
+from usbprov.net.credentials import CertificateCredential, PinCredential, Way, WindowsCredential
 from usbprov.net.deadline import TimeLimits
 from usbprov.phone.endpoint import Endpoint, endpoint_of
 from usbprov.pki.keys import generate_rsa
@@ -130,6 +131,7 @@ def test_the_pool_a_user_was_moved_to_is_found_by_its_redirect(lab: Lab) -> None
         ("registrar-busy", RegistrarFailed, {"status": 504, "diagnostic": 1007}),
         ("registrar-wrong-key", RegistrarUnproved, {"check": "signature"}),
         ("unsigned-200", RegistrarUnproved, {"check": "unsigned"}),
+        ("wrong-finished", RegistrarUnproved, {"check": "finished"}),
         ("redirect-endless", RedirectsEndless, {}),
         ("certificate-not-found", CertificateNotAccepted, {"diagnostic": 1000}),
         ("dsk-off", SchemeNotOffered, {"scheme": "TLS-DSK"}),
@@ -146,6 +148,42 @@ def test_each_fault_has_its_error(
     with pytest.raises(error) as caught:
         sign_in(lab, certificate)
     assert {name: getattr(caught.value, name) for name in facts} == facts
+
+
+def account(lab: Lab, way: Way = Way.NTLM, password: str | None = None) -> WindowsCredential:
+    user = next(user for user in lab.facts.users if user.sip_uri == ALICE)
+    login = f"{user.domain}\\{user.user_name}"
+    return WindowsCredential(way, login, password or user.password)
+
+
+@pytest.mark.parametrize("way", [Way.NTLM, Way.NEGOTIATE])
+def test_an_account_signs_in_and_out(lab: Lab, way: Way) -> None:
+    with registrar(lab) as client:
+        done = client.sign_in(ALICE, account(lab, way), ENDPOINT)
+    assert (done.scheme, done.signed_out) == ("NTLM", True)
+
+
+def test_a_wrong_password_is_told(lab: Lab) -> None:
+    with registrar(lab) as client, pytest.raises(AccountNotAccepted):
+        client.sign_in(ALICE, account(lab, password="wrong"), ENDPOINT)
+
+
+def test_an_account_is_not_another_users(lab: Lab) -> None:
+    with registrar(lab) as client, pytest.raises(UserNotAllowed) as caught:
+        client.sign_in(BOB, account(lab), ENDPOINT)
+    assert caught.value.diagnostic == 4004
+
+
+@pytest.mark.parametrize(
+    ("fault", "check"), [("registrar-wrong-key", "signature"), ("unsigned-200", "unsigned")]
+)
+def test_the_proof_is_asked_of_the_server_for_accounts_too(
+    lab: Lab, fault: str, check: str
+) -> None:
+    lab.faults.switch_on(parse_fault(fault))
+    with registrar(lab) as client, pytest.raises(RegistrarUnproved) as caught:
+        client.sign_in(ALICE, account(lab), ENDPOINT)
+    assert caught.value.check == check
 
 
 def test_a_slow_registrar_is_given_up_in_time(lab: Lab) -> None:
