@@ -20,7 +20,7 @@ from usbprov.lab.registrar.negotiations import Claim
 from usbprov.lab.registrar.records import record, records, repack
 from usbprov.lab.registrar.refusals import Refusal, Refused
 from usbprov.lab.registrar.signatures import Signed
-from usbprov.lab.registrar.signins import SIGNED_IN, SIGNED_OUT, SignIn, SignIns, sign_ins
+from usbprov.lab.registrar.signins import CLOSED, SIGNED_IN, SIGNED_OUT, SignIn, SignIns, sign_ins
 from usbprov.lab.registrar.values import parse_address, parse_credentials
 from usbprov.lab.store import NewCertificate, PoolStores, published
 from usbprov.lab.users import DEFAULT_USERS, read_users, write_users
@@ -168,6 +168,15 @@ def test_the_list_is_kept_and_changed(tmp_path):
     held.close()
     held.change(number, SIGNED_IN)  # too late, and no error
     assert [one.outcome for one in sign_ins(tmp_path)] == [SIGNED_OUT, "refused 403 4004"]
+
+
+@pytest.mark.parametrize("outcome", [SIGNED_IN, SIGNED_OUT, "refused 403 4141", "sent to a:1"])
+def test_only_who_is_signed_in_is_cut_off(tmp_path, outcome):
+    listed = SignIns(Layout(tmp_path).sign_ins)
+    listed.cut(listed.add(entry(outcome)))
+    listed.close()
+    (found,) = sign_ins(tmp_path)
+    assert found.outcome == (CLOSED if outcome == SIGNED_IN else outcome)
 
 
 def test_what_a_client_sent_is_shown_harmless_and_short(tmp_path):

@@ -11,7 +11,7 @@ from usbprov.lab.registrar.endpoints import read_device
 from usbprov.lab.registrar.exchange import Exchange, read_exchange
 from usbprov.lab.registrar.negotiations import Claim
 from usbprov.lab.registrar.refusals import Refusal, Refused
-from usbprov.lab.registrar.signins import CLOSED, SIGNED_IN, SIGNED_OUT
+from usbprov.lab.registrar.signins import SIGNED_IN, SIGNED_OUT
 from usbprov.lab.registrar.sip import Malformed, Request, Response
 from usbprov.lab.registrar.turns import Parts, Peer, Turn
 from usbprov.lab.times import write_time
@@ -65,7 +65,7 @@ class Registrar:
         """Say that a connection is gone."""
         for association in peer.associations.all():
             if association.record is not None:
-                self._parts.sign_ins.change(association.record, CLOSED)
+                self._parts.sign_ins.cut(association.record)
 
     def _claim(self, exchange: Exchange) -> Claim | None:
         """Return as whom a REGISTER wants to sign in; None for other methods."""

@@ -95,6 +95,14 @@ class SignIns:
         with self._lock, contextlib.suppress(sqlite3.ProgrammingError):  # closed
             self._db.execute("UPDATE sign_in SET outcome = ? WHERE id = ?", (outcome, number))
 
+    def cut(self, number: int) -> None:
+        """Say that its connection is gone; one that was refused or sent on has ended before."""
+        with self._lock, contextlib.suppress(sqlite3.ProgrammingError):  # closed
+            self._db.execute(
+                "UPDATE sign_in SET outcome = ? WHERE id = ? AND outcome = ?",
+                (CLOSED, number, SIGNED_IN),
+            )
+
     def close(self) -> None:
         """Close the file."""
         with self._lock:
