@@ -99,12 +99,34 @@ def test_a_wrong_password_gets_no_certificate(at: Station, run: Run) -> None:
     assert seen(at) == []
 
 
+@faults("home-pool-moved")
+def test_it_follows_its_user_to_another_pool(at: Station, run: Run) -> None:
+    pidgin = run("tls-dsk")
+    assert pidgin.outcome() == "connected", pidgin.log
+    first, second = seen(at)
+    assert first.registrar == at.facts["registrar"]
+    assert first.outcome == f"sent to {second.registrar}"
+    assert (second.scheme, second.outcome) == ("TLS-DSK", "signed in")
+
+
 @faults("registrar-wrong-key")
 def test_it_notices_a_signature_by_another_key(at: Station, run: Run) -> None:
     """That it connects otherwise means that the lab's signatures are right."""
     pidgin = run("tls-dsk")
     assert "Invalid message signature" in pidgin.outcome()
     assert VERIFIED not in pidgin.log
+
+
+@pytest.mark.parametrize(
+    ("options", "told", "outcome"),
+    [
+        (["--fault", "certificate-not-found"], "Failed to authenticate", "refused 401"),
+        (["--fault", "user-disabled"], "You have been rejected", "refused 403"),
+    ],
+)
+def test_refusals_reach_its_user(at: Station, run: Run, told: str, outcome: str) -> None:
+    assert told in run("tls-dsk").outcome()
+    assert [sign_in.outcome[: len(outcome)] for sign_in in seen(at)] == [outcome]
 
 
 @faults("dsk-off")
@@ -120,3 +142,15 @@ def test_a_stranger_is_asked_about_and_told_nothing(at: Station, run: Run) -> No
         pidgin = run("tls-dsk", server=server, ca_file=stranger)
         assert pidgin.outcome().startswith("question Accept certificate")
     assert calls(at) == []
+
+
+def test_it_signs_in_by_ntlm(at: Station, run: Run) -> None:
+    pidgin = run("ntlm")
+    assert pidgin.outcome() == "connected", pidgin.log
+    (sign_in,) = seen(at)
+    assert (sign_in.sip_uri, sign_in.scheme) == ("sip:alice@contoso.test", "NTLM")
+    assert VERIFIED in pidgin.log
+    assert at.published() == []
+
+    pidgin.sign_out()
+    wait_for(lambda: seen(at)[0].outcome == "signed out", "the end of the sign-in")
