@@ -122,6 +122,7 @@ def test_it_notices_a_signature_by_another_key(at: Station, run: Run) -> None:
     [
         (["--fault", "certificate-not-found"], "Failed to authenticate", "refused 401"),
         (["--fault", "user-disabled"], "You have been rejected", "refused 403"),
+        (["--fault", "user-unknown"], "User does not exist", "refused 404"),
     ],
 )
 def test_refusals_reach_its_user(at: Station, run: Run, told: str, outcome: str) -> None:
