@@ -81,7 +81,7 @@ def test_the_end_of_a_failure_is_short(capsys: pytest.CaptureFixture[str]) -> No
     assert explain(caught.value, as_json=False) == 7
     said = capsys.readouterr()
     assert "error WEB-05" in said.err
-    assert "docs/errors.md#web-05-credentialrefused" in said.err
+    assert "docs/diagnosis.md#web-05" in said.err
     assert "likely cause" not in said.err
     assert "never" not in said.out
 
