@@ -74,8 +74,9 @@ bench-link: $(INSTALLED_DEV) ## PUT against a bare loop of pyusb or pyserial, he
 	  kernel-bulk kernel-serial gadget-bulk gadget-serial $(ARGS)
 
 .PHONY: docs
-docs: $(INSTALLED) ## regenerate docs/errors.md and udev/
+docs: $(INSTALLED) ## regenerate docs/errors.md, docs/diagnosis.md and udev/
 	$(BIN)/python scripts/docs_errors.py
+	$(BIN)/python scripts/docs_diagnosis.py
 	$(BIN)/python scripts/udev_rules.py
 
 .PHONY: lock

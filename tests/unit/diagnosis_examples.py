@@ -39,6 +39,7 @@ EXAMPLES: dict[str, tuple[UsbprovError, Context]] = {
     "answer-damaged": here(e.AnswerInvalid(POOL, "it is not well-formed XML (line 1, column 9)")),
     "answer-mixed-up": here(e.AnswerInvalid(POOL, "it is a ticket for another request")),
     "answer-no-certificate": here(e.AnswerInvalid(POOL, "what it calls a certificate is none")),
+    "answer-without-sign-in": here(e.AnswerInvalid(POOL, "its port asks nobody to sign in")),
     "answer-sign-in-broken": here(e.AnswerInvalid(POOL, "its sign-in has no end")),
     "answer-other": here(e.AnswerInvalid(POOL, "it is not HTTP")),
     "redirect-loop": here(e.RedirectRefused(POOL, "there is no end of them")),
@@ -67,6 +68,10 @@ EXAMPLES: dict[str, tuple[UsbprovError, Context]] = {
     ),
     "tls-version": here(e.HandshakeFailed(POOL, "unsupported protocol", check="protocol")),
     "tls-none": here(e.HandshakeFailed(POOL, "wrong version number", check="handshake")),
+    "download-insufficient": (
+        e.PhoneDistrusts(POOL, "CN=root is not in it", phone="a phone"),
+        Context(step="chain-download"),
+    ),
     "phone-distrusts": here(e.PhoneDistrusts(POOL, "CN=root is missing", phone="phone 1-1")),
     "phone-cannot-verify": here(e.PhoneCannotVerify(POOL, "SHA-256", phone="phone 1-1")),
     "source-unverified": here(e.SourceUnverified(POOL, "CN=root leads to no trusted root")),
@@ -109,6 +114,9 @@ EXAMPLES: dict[str, tuple[UsbprovError, Context]] = {
     "request-other-user": (
         e.RequestRefused(POOL, "The entity is not the user of the Web ticket.", 28922),
         PUBLISH,
+    ),
+    "chain-download-refused": here(
+        e.RequestRefused(POOL, "The download of the certificate chain is disabled.", 28906)
     ),
     "request-refused": (e.RequestRefused(POOL, "The user does not exist.", 28926), PUBLISH),
     "issued-not-yet-valid": unfit("not-yet-valid"),
@@ -166,5 +174,6 @@ EXAMPLES: dict[str, tuple[UsbprovError, Context]] = {
     "possession-unproved": here(e.PossessionUnproved("phone 1-1")),
     # --- finding the servers
     "servers-not-found": here(e.NothingFound("DHCP, DNS")),
+    "registrar-not-found": here(e.RegistrarNotFound("DHCP, DNS")),
     "option-invalid": here(e.OptionInvalid("option 43", "its length byte is wrong")),
 }

@@ -7,10 +7,13 @@ from doubles.network import REGISTRAR, URL, MemoryNetwork
 from doubles.services import HOST, MemoryServices
 
 from usbprov.checks import CheckResult, Verdict, first_error
+from usbprov.engine.checks import enrolment
 from usbprov.engine.checks.bootstrap import CLIENT_AUTH, PHONE_BOOTSTRAP, Steps
 from usbprov.engine.checks.inquiry import FACTS, TEST_ENDPOINT, Inquiry
 from usbprov.engine.checks.sequence import run_steps
+from usbprov.engine.diagnosis.table.publishing import STORE_SPORADIC
 from usbprov.engine.order import CredentialOrder
+from usbprov.engine.retry import RetryPolicy
 from usbprov.errors import (
     AccountNotAccepted,
     CertificateNotAccepted,
@@ -34,6 +37,7 @@ from usbprov.webservices.discovery.report import (
 
 ALICE = "sip:alice@contoso.test"
 PIN = "canary-77"
+AT_ONCE = RetryPolicy(attempts=3, first_wait=0)
 
 
 class Desk:
@@ -125,13 +129,31 @@ def test_the_names_of_the_steps_stay() -> None:
     ],
 )
 def test_what_fails_at_the_web_services(
-    desk: Desk, call: str, error: UsbprovError, lost: list[str]
+    desk: Desk,
+    call: str,
+    error: UsbprovError,
+    lost: list[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    desk.network.web.errors[call] = [error]
+    monkeypatch.setattr(enrolment, "RETRIES", AT_ONCE)
+    desk.network.web.errors[call] = [error] * AT_ONCE.attempts
     seen = desk.run()
     assert first_error(seen.values()) is error
     assert seen[call].code == error.code
     assert not_done(seen) == lost
+    assert desk.asked == 1
+
+
+def test_a_store_that_comes_and_goes_is_told_and_borne(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(enrolment, "RETRIES", AT_ONCE)
+    desk.network.web.errors["publish"] = [StoreUnreachable(HOST, "down")]
+    seen = desk.run()
+    assert first_error(seen.values()) is None
+    assert seen["publish"].verdict is Verdict.NOTE
+    assert "at attempt 2" in seen["publish"].seen
+    assert seen["publish"].cause == STORE_SPORADIC.says
     assert desk.asked == 1
 
 

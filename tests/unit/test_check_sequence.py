@@ -4,7 +4,10 @@ from dataclasses import dataclass
 
 from usbprov.checks import CheckResult, Verdict, first_error
 from usbprov.engine.checks.sequence import CheckStep, Seen, StepFailed, run_steps
-from usbprov.errors import ChainUntrusted, ChecksFailed, NotOffered, ServerTimeout
+from usbprov.engine.diagnosis.examining import diagnosis_of
+from usbprov.engine.diagnosis.table.credentials import PIN_AUTH_OFF
+from usbprov.engine.diagnosis.table.network import PART_BEHIND, SERVER_SLOW, SERVICE_FAILING
+from usbprov.errors import ChainUntrusted, ChecksFailed, NotOffered, ServerFailed, ServerTimeout
 
 
 @dataclass
@@ -44,9 +47,13 @@ def test_a_step_that_lacks_a_fact_is_not_done_and_says_which():
     assert seen[2].seen == "not done: there is no Web ticket"
 
 
-def test_a_failure_has_code_cause_and_remedy_of_its_error():
+def test_a_failure_has_its_likeliest_cause_and_what_to_do_about_it():
     (seen,) = take(CheckStep("ticket", refused))
-    assert (seen.code, seen.cause, seen.remedy) == ("WEB-08", NotOffered.cause, NotOffered.remedy)
+    assert (seen.code, seen.cause, seen.remedy) == (
+        "WEB-08",
+        PIN_AUTH_OFF.says,
+        PIN_AUTH_OFF.remedy,
+    )
     assert isinstance(first_error([seen]), NotOffered)
 
 
@@ -55,7 +62,17 @@ def test_what_a_step_knows_better_counts():
         raise StepFailed(ServerTimeout("pool", 3), cause="why", detail=["line"])
 
     (seen,) = take(CheckStep("x", look))
-    assert (seen.cause, seen.remedy, seen.detail) == ("why", ServerTimeout.remedy, ("line",))
+    assert (seen.cause, seen.remedy, seen.detail) == ("why", SERVER_SLOW.remedy, ("line",))
+
+
+def test_where_it_failed_counts_for_the_diagnosis():
+    def look(of: Facts) -> Seen:
+        raise ServerFailed("pool", 500)
+
+    (ticket, publish) = take(CheckStep("ticket", look), CheckStep("publish", look))
+    assert (ticket.cause, publish.cause) == (SERVICE_FAILING.says, PART_BEHIND.says)
+    assert publish.error is not None
+    assert diagnosis_of(publish.error).first is PART_BEHIND
 
 
 def test_a_chain_that_is_not_trusted_is_shown():

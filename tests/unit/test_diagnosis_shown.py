@@ -8,9 +8,10 @@ import click
 import pytest
 from unit.diagnosis_examples import EXAMPLES
 
-from usbprov.cli import diagnosing, documents
+from usbprov.cli import documents
 from usbprov.cli.failure import tell
 from usbprov.cli.main import run
+from usbprov.engine.diagnosis.examining import examine
 from usbprov.engine.diagnosis.model import Context
 from usbprov.errors import ExitCode, ServerUnreachable, StoreUnreachable, UsbprovError
 from usbprov.ledger.ledger import Ledger
@@ -40,7 +41,7 @@ def test_what_probes_have_seen_is_told(
     error = ServerUnreachable("127.0.0.1:1", "no connection within 10 s")
     from usbprov.engine.diagnosis.probes.contract import Scene
 
-    diagnosing.examine(error, Context(), Scene())
+    examine(error, Context(), Scene())
     tell(error)
     told = capsys.readouterr().err
     assert "found out:    127.0.0.1: port 1 refuses the connection" in told
@@ -57,7 +58,7 @@ def test_it_fits_on_a_small_terminal(
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     monkeypatch.setenv("COLUMNS", "80")
     error, context = EXAMPLES[name]
-    diagnosing.examine(error, context)
+    examine(error, context)
     tell(error)
     lines = click.unstyle(capsys.readouterr().err).splitlines()
     below = [line for line in lines[1:] if "the server presents:" not in line]

@@ -1,50 +1,17 @@
-"""Diagnoses for the commands: made where a failure is known best, shown where it is told."""
+"""How diagnoses are shown: as lines below an error, and as JSON."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
-from usbprov.engine.diagnosis.model import NOWHERE, Case, Cause, Context, Diagnosis
-from usbprov.errors import UsbprovError
+from usbprov.engine.diagnosis.model import Cause, Context, Diagnosis
 
 if TYPE_CHECKING:
-    from usbprov.engine.diagnosis.probes.contract import Scene
     from usbprov.engine.job import Job
     from usbprov.engine.result import Result
 
 PAGE = "docs/diagnosis.md"
 
-_MADE: WeakKeyDictionary[UsbprovError, Diagnosis] = WeakKeyDictionary()
-"""Diagnoses of errors that are still to be told, with all that was known where they arose."""
-
 _MOST_OTHERS = 2
-
-
-def examine(error: UsbprovError, context: Context, scene: "Scene | None" = None) -> Diagnosis:
-    """Diagnose an error with all that is known, and keep that for when the error is told.
-
-    Args:
-        error: What stopped the command.
-        context: Where it arose.
-        scene: The servers, if they may be looked at to tell causes apart.
-    """
-    from dataclasses import replace
-
-    from usbprov.engine.diagnosis.probes import look_into
-    from usbprov.engine.diagnosis.ranking import diagnose
-
-    if scene is not None:
-        case = Case(error.code, str(error), error.facts())
-        context = replace(context, evidence=(*context.evidence, *look_into(case, scene)))
-    _MADE[error] = diagnose(error, context)
-    return _MADE[error]
-
-
-def diagnosis_of(error: UsbprovError) -> Diagnosis:
-    """Return what was made out about an error, or what can be said of it alone."""
-    from usbprov.engine.diagnosis.ranking import diagnose
-
-    return _MADE.get(error) or diagnose(error, NOWHERE)
 
 
 def context_of(job: "Job", result: "Result") -> Context:

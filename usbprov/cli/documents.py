@@ -143,8 +143,9 @@ def result(of: "Result") -> Document:
 def error(of: UsbprovError) -> Document:
     """Describe an error of the tree, with its likely causes."""
     from usbprov.cli import diagnosing
+    from usbprov.engine.diagnosis.examining import diagnosis_of
 
-    diagnosis = diagnosing.diagnosis_of(of)
+    diagnosis = diagnosis_of(of)
     return {
         "code": of.code,
         "message": str(of),

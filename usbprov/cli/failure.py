@@ -9,6 +9,7 @@ from collections.abc import Iterable
 import click
 
 from usbprov.cli import diagnosing, documents
+from usbprov.engine.diagnosis.examining import diagnosis_of
 from usbprov.errors import ExitCode, Interrupted, UsageError, UsbprovError
 
 _LISTED = {"attached": "attached", "presented": "the server presents", "certificates": "it gave"}
@@ -62,7 +63,7 @@ def _document(error: BaseException) -> documents.Document:
 def _tell_shortly(error: UsbprovError) -> int:
     click.echo(err=True)
     _headline(error.code, str(error))
-    _tell_lines(diagnosing.further_lines(diagnosing.diagnosis_of(error)))
+    _tell_lines(diagnosing.further_lines(diagnosis_of(error)))
     return error.exit_code
 
 
@@ -73,7 +74,7 @@ def tell(error: UsbprovError) -> int:
         lines = error.facts().get(fact, ())
         for line in lines if isinstance(lines, tuple) else ():
             click.echo(f"    {label}: {line}", err=True)
-    _tell_lines(diagnosing.lines(diagnosing.diagnosis_of(error)))
+    _tell_lines(diagnosing.lines(diagnosis_of(error)))
     return error.exit_code
 
 

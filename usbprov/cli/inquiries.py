@@ -4,9 +4,13 @@ from usbprov.cli.credentials import CredentialOptions, credential_order, secret_
 from usbprov.cli.servers import ServerOptions
 from usbprov.cli.steps import StepList, finish
 from usbprov.cli.users import sip_uri
-from usbprov.engine.checks.bootstrap import Steps
+from usbprov.engine.checks.bootstrap import REGISTRAR_STEPS, Steps
 from usbprov.engine.checks.inquiry import FACTS, Inquiry
-from usbprov.engine.checks.sequence import run_steps
+from usbprov.engine.checks.sequence import Examined, run_steps
+from usbprov.engine.diagnosis.examining import examine
+from usbprov.engine.diagnosis.model import Context, Diagnosis
+from usbprov.engine.diagnosis.probes.contract import Scene
+from usbprov.errors import UsbprovError
 
 
 def run_inquiry(
@@ -34,10 +38,29 @@ def run_inquiry(
             secret=secret_of(given, user),
             user=sip_uri(user),
         )
-        results = run_steps(steps, inquiry, FACTS, shown)
+        results = run_steps(steps, inquiry, FACTS, shown, _examined(inquiry, servers))
     more = {
         "user": inquiry.user,
         "web_services_url": inquiry.url,
         "registrar": str(inquiry.registrar_address) if inquiry.registrar_address else None,
     }
     finish(results, as_json=as_json, passed=f"{inquiry.user} can sign in.", more=more)
+
+
+def _examined(inquiry: Inquiry, servers: ServerOptions) -> Examined:
+    """Return what diagnoses a step's error, and looks at the servers to tell causes apart."""
+
+    def look_closer(step: str, error: UsbprovError) -> Diagnosis:
+        ways = {inquiry.way} if inquiry.way else set(inquiry.proof.ways if inquiry.proof else ())
+        context = Context(step, frozenset(way.value for way in ways))
+        download = servers.chain_url()
+        scene = Scene(
+            inquiry.url or "",
+            servers.ca_file,
+            servers.site(),
+            5061 if step in REGISTRAR_STEPS else 443,
+            (lambda: inquiry.network.download(download)) if download else None,
+        )
+        return examine(error, context, scene)
+
+    return look_closer

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from usbprov.cli import documents
 from usbprov.cli.closing import show_result
-from usbprov.cli.diagnosing import context_of, examine
+from usbprov.cli.diagnosing import context_of
 from usbprov.cli.failure import ToldError
 from usbprov.cli.progress import progress
+from usbprov.engine.diagnosis.examining import examine
 from usbprov.engine.diagnosis.probes.contract import Scene
 from usbprov.engine.events import StepName
 from usbprov.engine.job import Job, Services, SignsIn

@@ -50,3 +50,8 @@ CLIENT_AUTH: Steps = (
     *_FOUND, OFFER, TICKET, CHALLENGE, ACCOUNT, *_ENROLLED, *_SIGNED_IN,
 )  # fmt: skip
 """As a computer does it with a Windows account."""
+
+REGISTRAR_STEPS = frozenset(
+    step.name for step in (REGISTRAR_NAME, REGISTRAR_TLS, CHALLENGE, ACCOUNT, SIGN_IN, SIGN_OUT)
+)
+"""The names of the steps whose errors speak of the Registrar."""

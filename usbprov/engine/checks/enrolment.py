@@ -1,5 +1,7 @@
 """Steps that get a user certificate, as a phone does: offer, ticket, key, publication, check."""
 
+from collections.abc import Sequence
+
 from cryptography.hazmat.primitives.asymmetric import padding, utils
 
 from usbprov.checks import Verdict
@@ -7,8 +9,11 @@ from usbprov.engine.checks.inquiry import Inquiry
 from usbprov.engine.checks.sequence import Seen
 from usbprov.engine.checks.servers import digest_words
 from usbprov.engine.credentials import WORDS, secret_credential
+from usbprov.engine.diagnosis.examining import examine
+from usbprov.engine.diagnosis.model import Context
 from usbprov.engine.fitness import other_key, unfitness, weaknesses
 from usbprov.engine.job import Services, known
+from usbprov.engine.retry import Retrier, Retry, RetryPolicy
 from usbprov.engine.times import local
 from usbprov.errors import CertificateUnfit, NotOffered, UsageError
 from usbprov.net.credentials import CertificateCredential, Way
@@ -27,6 +32,8 @@ def offer(of: Inquiry) -> Seen:
     of.way = of.network.services(known(of.url)).choose(ways)
     return Seen(f"the metadata can be read, and offer sign-in by {WORDS[of.way]}")
 
+
+RETRIES = RetryPolicy(attempts=3, seconds=6.0, first_wait=0.5)
 
 _SHOWN = tuple(way for way in Way if way is not Way.NEGOTIATE)
 """Negotiate is no way of its own: it is Kerberos or NTLM at the same port."""
@@ -92,11 +99,30 @@ def key(of: Inquiry) -> Seen:
 
 
 def publish(of: Inquiry) -> Seen:
-    """Have the request certified and published."""
+    """Have the request certified and published; what may pass is tried again.
+
+    That tells sporadic trouble from lasting. It sends the ticket again, which is no credential.
+    """
     services = of.network.services(known(of.url))
-    der = services.publish(known(of.ticket), known(of.request), of.endpoint)
+    ticket_got, request = known(of.ticket), known(of.request)
+    again: list[Retry] = []
+    der = Retrier(RETRIES, again.append)(lambda: services.publish(ticket_got, request, of.endpoint))
     of.certificate = load_certificate(der)
-    return Seen(f"issued and published for the test device {of.endpoint.instance}")
+    words = f"issued and published for the test device {of.endpoint.instance}"
+    return _passed(words, again) if again else Seen(words)
+
+
+def _passed(words: str, again: Sequence[Retry]) -> Seen:
+    """Say of trouble that came and went what it probably is."""
+    error = again[-1].error
+    first = examine(error, Context("publish")).first
+    return Seen(
+        f"{words}, at attempt {len(again) + 1}",
+        (f"{error.code}: {error}",),
+        Verdict.NOTE,
+        first.says,
+        first.remedy,
+    )
 
 
 def check(of: Inquiry) -> Seen:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from usbprov.checks import CheckResult, Verdict, failed, timed
+from usbprov.engine.diagnosis.examining import examine
+from usbprov.engine.diagnosis.model import Context, Diagnosis
 from usbprov.errors import TrustError, UsbprovError
 
 C = TypeVar("C")
@@ -63,8 +65,20 @@ class CheckStep(Generic[C]):
     needs: tuple[str, ...] = ()
 
 
+Examined = Callable[[str, UsbprovError], Diagnosis]
+"""Diagnoses the error that ended a step, given the step's name."""
+
+
+def _examined(step: str, error: UsbprovError) -> Diagnosis:
+    return examine(error, Context(step))
+
+
 def run_steps(
-    steps: Sequence[CheckStep[C]], context: C, facts: Mapping[str, str], told: Told
+    steps: Sequence[CheckStep[C]],
+    context: C,
+    facts: Mapping[str, str],
+    told: Told,
+    examined: Examined = _examined,
 ) -> tuple[CheckResult, ...]:
     """Take the steps in their order.
 
@@ -73,20 +87,24 @@ def run_steps(
         context: What they share.
         facts: What each attribute that a step may need is called, for a step that is not done.
         told: Is called with each result as it comes.
+        examined: Diagnoses what has ended a step; by default without looking at any server.
     """
     results = []
     for step in steps:
-        result = _take(step, context, facts)
+        result = _take(step, context, facts, examined)
         told(result)
         results.append(result)
     return tuple(results)
 
 
-def _take(step: CheckStep[C], context: C, facts: Mapping[str, str]) -> CheckResult:
+def _take(
+    step: CheckStep[C], context: C, facts: Mapping[str, str], examined: Examined
+) -> CheckResult:
     missing = next((fact for fact in step.needs if getattr(context, fact) is None), None)
     if missing is not None:
         return not_done(step.name, f"there is no {facts[missing]}")
-    return timed(lambda: _result(step, context))
+    result = timed(lambda: _result(step, context))
+    return result if result.error is None else _diagnosed(result, result.error, examined)
 
 
 def _result(step: CheckStep[C], context: C) -> CheckResult:
@@ -100,6 +118,14 @@ def _result(step: CheckStep[C], context: C) -> CheckResult:
     except UsbprovError as error:
         return failed(step.name, error)
     return result_of(step.name, seen)
+
+
+def _diagnosed(result: CheckResult, error: UsbprovError, examined: Examined) -> CheckResult:
+    """Tell the likeliest cause, unless the step itself knew better than the error's class."""
+    first = examined(result.name, error).first
+    cause = first.says if result.cause == error.cause else result.cause
+    remedy = first.remedy if result.remedy == error.remedy else result.remedy
+    return replace(result, cause=cause, remedy=remedy)
 
 
 def result_of(name: str, seen: Seen) -> CheckResult:

@@ -40,6 +40,12 @@ SIGN_IN_BROKEN = Cause(
     "Switch affinity (cookie or source address) and keep-alive on at the balancer.",
     known=("25",),
 )
+WINDOWS_PORT_OPEN = Cause(
+    "windows-port-open",
+    "The port for Windows users answers without asking for a sign-in: something else answers, or it is open to all.",
+    "The metadata can be read; in IIS, anonymous authentication is on for the directory of this port.",
+    "Switch anonymous authentication off there, Windows authentication on; take proxies out of the way.",
+)
 REDIRECT_LOOP = Cause(
     "redirect-loop",
     "The server redirects to itself without end: a rule of the reverse proxy or of IIS is wrong.",
@@ -94,6 +100,13 @@ SYMPTOMS = (
         "The answer holds no certificate, several, or something else",
         (CERTIFICATE_SERVICE_FAULTY, OTHER_ANSWERS),
         When(words=saying(r"certificates? instead|certificate is none|GetAndPublishCertResponse")),
+    ),
+    Symptom(
+        "answer-without-sign-in",
+        "WEB-07",
+        "The port for Windows users asks nobody to sign in",
+        (WINDOWS_PORT_OPEN, OTHER_ANSWERS),
+        When(words=saying(r"asks nobody")),
     ),
     Symptom(
         "answer-sign-in-broken",

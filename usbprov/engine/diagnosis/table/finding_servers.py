@@ -115,6 +115,12 @@ SYMPTOMS = (
         (OTHER_NETWORK, OPTION_43_WRONG, RESPONDER_OFF, NOT_RELAYED, VENDOR_CLASS_WRONG),
     ),
     Symptom(
+        "registrar-not-found",
+        "DIS-04",
+        "Nothing names the Registrar",
+        (OPTION_120_WRONG, RESPONDER_OFF, OTHER_NETWORK),
+    ),
+    Symptom(
         "option-invalid",
         "DIS-03",
         "A DHCP option cannot be used",

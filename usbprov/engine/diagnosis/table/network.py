@@ -80,7 +80,7 @@ DIRECTORY_NAME = Cause(
     "Correct --ldap-url, or take the roots from a file: --ca-file.",
 )
 
-_BROKE = saying(r"broke")
+_BROKE = saying(r"broke|closes the connection")
 _NAME = saying(r"name is not known")
 _REFUSED = saying(r"refuses? the connection|connection refused")
 

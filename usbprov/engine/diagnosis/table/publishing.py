@@ -2,7 +2,7 @@
 
 from usbprov.engine.diagnosis.model import Cause, Symptom, When, saying
 from usbprov.engine.diagnosis.table.answers import CERTIFICATE_SERVICE_FAULTY
-from usbprov.engine.diagnosis.table.trust import OWN_CLOCK_WRONG
+from usbprov.engine.diagnosis.table.trust import CHAIN_DOWNLOAD_OFF, OWN_CLOCK_WRONG
 from usbprov.errors import ReadBackDiffers
 
 _BOOTSTRAP = "Test-CsPhoneBootstrap -PhoneOrExt NUMBER -PIN PIN -UserSipAddress URI -TargetFqdn POOL -Verbose"
@@ -85,8 +85,8 @@ ISSUED_OTHER_USER = Cause(
 ISSUED_SHORT = Cause(
     "issued-too-short",
     "The server issues certificates that hold for less than an hour; phones would enrol again and again.",
-    "Get-CsWebServiceConfiguration shows a DefaultValidityPeriodForCertificates that is too short.",
-    "Set-CsWebServiceConfiguration -DefaultValidityPeriodForCertificates 8760 (hours), then repeat.",
+    "Get-CsWebServiceConfiguration shows a DefaultValidityPeriodHours that is too short.",
+    "Set-CsWebServiceConfiguration -DefaultValidityPeriodHours 4320, then repeat.",
 )
 PHONE_CLOCK_WRONG = Cause(
     "phone-clock-wrong",
@@ -147,6 +147,14 @@ SYMPTOMS = (
         (TICKET_OF_OTHER_USER, POLICY),
         When(words=saying(r"not the user of the")),
         numbers=frozenset({28922}),
+    ),
+    Symptom(
+        "chain-download-refused",
+        "WEB-04",
+        "The chain download is refused",
+        (CHAIN_DOWNLOAD_OFF,),
+        When(words=saying(r"download of the certificate chain")),
+        numbers=frozenset({28906}),
     ),
     Symptom(
         "request-refused",

@@ -198,6 +198,13 @@ SYMPTOMS = (
         phrases=("wrong version number", "handshake failure"),
     ),
     Symptom(
+        "download-insufficient",
+        "TLS-05",
+        "The chain download does not give what a phone needs to verify a server",
+        (CHAIN_DOWNLOAD_OFF, PHONE_LACKS_ROOT),
+        When(steps=frozenset({"chain-download"})),
+    ),
+    Symptom(
         "phone-distrusts",
         "TLS-05",
         "The phone would not trust the server, and what it lacks is not at hand",
