@@ -30,16 +30,39 @@ def wrapped(cause: Exception, words: str) -> Exception:
         return failure
 
 
+def numbered(number: int, words: str = "could not open port") -> serial.SerialException:
+    return serial.SerialException(number, words)
+
+
 @pytest.mark.parametrize(
     ("failure", "error"),
     [
-        (serial.SerialException(errno.EBUSY, "could not open port"), PhoneBusy),
-        (serial.SerialException(errno.EWOULDBLOCK, "Could not exclusively lock port"), PhoneBusy),
-        (serial.SerialException(errno.EACCES, "could not open port"), AccessDenied),
-        (serial.SerialException(errno.EPERM, "could not open port"), AccessDenied),
-        (serial.SerialException(errno.ENOENT, "could not open port"), PhoneGone),
-        (serial.SerialException(errno.ENXIO, "could not open port"), PhoneGone),
-        (serial.SerialException(errno.ENODEV, "could not open port"), PhoneGone),
+        (numbered(errno.EBUSY), PhoneBusy),
+        (numbered(errno.EWOULDBLOCK, "Could not exclusively lock port"), PhoneBusy),
+        (numbered(errno.EACCES), AccessDenied),
+        (numbered(errno.EPERM), AccessDenied),
+        (numbered(errno.ENOENT), PhoneGone),
+        (numbered(errno.ENXIO), PhoneGone),
+        (numbered(errno.ENODEV), PhoneGone),
+        (numbered(errno.EIO), PhoneGone),
+        (numbered(errno.EPROTO), LinkBroken),
+    ],
+    ids=lambda case: str(case)[:40],
+)
+def test_every_failure_to_open_a_port_has_its_error(
+    failure: Exception, error: type[UsbError]
+) -> None:
+    assert type(serial_error(failure, NAME, opening=True)) is error
+
+
+@pytest.mark.parametrize(
+    ("failure", "error"),
+    [
+        (OSError(errno.ENODEV, "No such device"), PhoneGone),
+        (OSError(errno.ESHUTDOWN, "Cannot send after shutdown"), PhoneGone),
+        # The device is being removed; rights have nothing to do with it.
+        (OSError(errno.EPERM, "Operation not permitted"), PhoneGone),
+        (OSError(errno.EPROTO, "Protocol error"), LinkBroken),
         (wrapped(OSError(errno.EIO, "Input/output error"), "read failed"), PhoneGone),
         (wrapped(OSError(errno.ENOMEM, "no memory"), "read failed"), LinkBroken),
         (OSError(errno.EIO, "Input/output error"), PhoneGone),

@@ -333,8 +333,11 @@ class TestPulledCable:
     """What is under way when a cable is pulled fails as on a disturbed line, at first."""
 
     DISTURBED = usb.core.USBError("Input/Output Error", None, errno.EIO)
+    NOISE = usb.core.USBError("Overflow", None, errno.EOVERFLOW)
+    NAMELESS = usb.core.USBError("Other error", -99, None)
+    NOT_FOUND = usb.core.USBError("Entity not found", None, errno.ENOENT)
 
-    def link_over(self, monkeypatch, *answers) -> tuple[Device, BulkLink]:
+    def link_over(self, monkeypatch, *answers, first=DISTURBED) -> tuple[Device, BulkLink]:
         device = Device()
         asked = iter(answers)
 
@@ -346,7 +349,7 @@ class TestPulledCable:
             return answer
 
         device.ctrl_transfer = control
-        device.reads = [self.DISTURBED]
+        device.reads = [first]
         monkeypatch.setattr(bulk.time, "sleep", lambda seconds: None)
         return device, opened(device)
 
@@ -356,10 +359,25 @@ class TestPulledCable:
             link.read(1)
         assert device.log[-3:] == [("control", 0x80, 0)] * 3
 
-    def test_is_not_suspected_of_a_device_that_answers(self, monkeypatch):
-        _, link = self.link_over(monkeypatch, bytes(2))
+    @pytest.mark.parametrize("first", [DISTURBED, NOISE, NAMELESS, NOT_FOUND, STALL])
+    def test_is_known_however_the_transfer_fails(self, monkeypatch, first):
+        _, link = self.link_over(monkeypatch, GONE, first=first)
+        with pytest.raises(PhoneGone):
+            link.read(1)
+
+    @pytest.mark.parametrize("first", [DISTURBED, NOISE, NAMELESS, NOT_FOUND, STALL])
+    def test_is_not_suspected_of_a_device_that_answers(self, monkeypatch, first):
+        device, link = self.link_over(monkeypatch, bytes(2), first=first)
         with pytest.raises(LinkBroken):
             link.read(1)
+        assert device.log[-1] == ("control", 0x80, 0)
+
+    @pytest.mark.parametrize("first", [DISTURBED, NAMELESS])
+    def test_is_known_where_a_halt_cannot_be_cleared(self, monkeypatch, first):
+        device, link = self.link_over(monkeypatch, b"", GONE)
+        device.fail["clear_halt"] = first
+        with pytest.raises(PhoneGone):
+            link.resync()
 
     def test_is_not_waited_for_without_end(self, monkeypatch):
         monkeypatch.setattr(bulk, "_NOTICE", 0.01)
@@ -367,8 +385,8 @@ class TestPulledCable:
         with pytest.raises(LinkBroken):
             link.read(1)
 
-    def test_is_not_suspected_after_a_stall(self, monkeypatch):
-        device, link = self.link_over(monkeypatch)
-        device.reads = [STALL]
-        with pytest.raises(LinkBroken):
+    def test_is_not_suspected_while_a_phone_is_only_slow(self, monkeypatch):
+        device, link = self.link_over(monkeypatch, first=TIMEOUT)
+        with pytest.raises(LinkTimeout):
             link.read(1)
+        assert device.log[-1][0] == "read"

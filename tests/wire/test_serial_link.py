@@ -172,6 +172,24 @@ def test_a_pulled_cable_is_noticed_while_waiting(deaf: Deaf) -> None:
     link.close()
 
 
+def test_bytes_that_somebody_took_meanwhile_are_no_failure(
+    link: SerialLink, function: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, terminal = os.read, link._port.fileno()
+    taken: list[int] = []
+
+    def read(descriptor: int, size: int) -> bytes:
+        if descriptor == terminal and not taken:
+            taken.append(size)
+            raise BlockingIOError
+        return plain(descriptor, size)
+
+    monkeypatch.setattr(serial_link.os, "read", read)
+    function.send(b"still here")
+    assert link.read(5).startswith(b"s")
+    assert taken
+
+
 def test_closing_is_harmless_at_any_time(deaf: Deaf) -> None:
     for hang_up_first in (False, True):
         link = SerialLink.open(deaf.path, NAME)

@@ -204,7 +204,10 @@ else:
         terminal = port.fileno()
         if not select.select([terminal], [], [], wait)[0]:
             return b""
-        data = os.read(terminal, _MOST_AT_ONCE)
+        try:
+            data = os.read(terminal, _MOST_AT_ONCE)
+        except BlockingIOError:  # somebody has thrown away what was there
+            return b""
         if not data:
             raise OSError(errno.EIO, "the terminal has hung up")
         return data
@@ -223,15 +226,25 @@ def _denied(phone: str, _reason: str) -> UsbError:
 
 
 _ERRORS: Mapping[int, _Maker] = {
-    errno.EBUSY: _busy,
-    errno.EWOULDBLOCK: _busy,  # somebody has the lock
-    errno.EACCES: _denied,
-    errno.EPERM: _denied,
     errno.ENOENT: _gone,
     errno.EIO: _gone,
     errno.ENXIO: _gone,
     errno.ENODEV: _gone,
     errno.EBADF: _gone,
+    errno.ESHUTDOWN: _gone,
+}
+
+_OPENING: Mapping[int, _Maker] = {
+    errno.EBUSY: _busy,
+    errno.EWOULDBLOCK: _busy,  # somebody has the lock
+    errno.EACCES: _denied,
+    errno.EPERM: _denied,
+}
+
+_OPEN: Mapping[int, _Maker] = {
+    # Rights are a matter of opening. This is a transfer that Linux withdraws at that moment
+    # because the device is being removed.
+    errno.EPERM: _gone,
 }
 
 _WINDOWS_OPENING: Mapping[int, _Maker] = {errno.EACCES: _busy}
@@ -257,9 +270,9 @@ def serial_error(
     if isinstance(failure, SerialTimeoutException):
         return LinkTimeout(phone, "a transfer", seconds)
     number = _number(failure)
-    table = _ERRORS
+    table = {**_ERRORS, **(_OPENING if opening else _OPEN)}
     if sys.platform == "win32":
-        table = {**_ERRORS, **(_WINDOWS_OPENING if opening else _WINDOWS_OPEN)}
+        table |= _WINDOWS_OPENING if opening else _WINDOWS_OPEN
     if number is None:
         bare = type(failure) is OSError or _NO_DATA in str(failure)
         return PhoneGone(phone) if bare else LinkBroken(phone, str(failure))
