@@ -3,7 +3,6 @@
 import base64
 import ssl
 import time
-from pathlib import Path
 
 import pytest
 from doubles.sip_client import (
@@ -19,7 +18,7 @@ from doubles.sip_client import (
 from lab_client import running_lab
 from registrar_parts import ALICE, enrol, last_sign_in
 
-from usbprov.lab.faults import FAULTS, FaultName, FaultSetting, Scope, parse_fault
+from usbprov.lab.faults import FaultName, FaultSetting, parse_fault
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -55,16 +54,6 @@ def fault(lab):
 def sign_in(user, enrolled, version=TLS12):
     answer = user.handshake(InnerTls(enrolled.certificate, enrolled.key, version))
     return user.signed() if user.client_key else answer
-
-
-def test_every_fault_of_the_registrar_is_tried_here():
-    source = Path(__file__).read_text()
-    named = {
-        name
-        for name in FaultName
-        if f'fault("{name.value}' in source or f'("{name.value}"' in source
-    }
-    assert named >= {name for name, kind in FAULTS.items() if kind.scope is Scope.REGISTER}
 
 
 def test_down(lab, alice, enrolled, fault):

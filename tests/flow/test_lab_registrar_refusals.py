@@ -12,6 +12,7 @@ from registrar_parts import ALICE, BOB, EPID, enrol, last_sign_in, user_key
 from usbprov.lab.faults import FaultName, FaultSetting
 from usbprov.lab.layout import Layout
 from usbprov.lab.moves import move
+from usbprov.lab.registrar.signins import sign_ins
 from usbprov.lab.store import revoke
 
 pytestmark = pytest.mark.timeout(60)
@@ -224,6 +225,34 @@ def test_another_user_over_the_same_association(lab, alice):
     alice.uri = BOB
     answer = alice.signed()
     assert (answer.status, answer.diagnostic) == (403, 4004)
+
+
+def test_what_is_refused_of_a_signed_in_user_is_listed_beside_him(lab, folder, alice):
+    signed_in(alice, lab)
+    alice.uri = BOB
+    alice.signed()
+    alice.uri = ALICE
+    assert alice.signed(Expires="0").status == 200
+    signed, refused = sign_ins(folder)[-2:]
+    assert (signed.sip_uri, signed.outcome) == (ALICE, "signed out")
+    assert refused.sip_uri == BOB
+    assert refused.outcome.startswith("refused 403 4004")
+
+
+def test_a_replay_ends_the_sign_in_on_the_list(lab, alice):
+    signed_in(alice, lab)
+    alice.exchange(alice.sent[-1])
+    assert last_sign_in(lab).outcome.startswith("refused 401 1000 cnum 1 after 1")
+
+
+def test_signing_in_again_over_one_association_is_another_row(lab, folder, alice):
+    signed_in(alice, lab)
+    before = len(sign_ins(folder))
+    assert alice.signed().status == 200  # a refresh
+    assert len(sign_ins(folder)) == before
+    alice.signed(Expires="0")
+    assert alice.signed().status == 200
+    assert [one.outcome for one in sign_ins(folder)[-2:]] == ["signed out", "signed in"]
 
 
 def test_an_association_of_another_connection(lab, alice):

@@ -16,6 +16,7 @@ from usbprov.lab.policy import DSK_TLS
 from usbprov.lab.registrar.associations import LONGEST, Association, Associations
 from usbprov.lab.registrar.endpoints import Device, derive_instance, read_device
 from usbprov.lab.registrar.handshake import VERSIONS
+from usbprov.lab.registrar.journal import Journal
 from usbprov.lab.registrar.negotiations import Claim
 from usbprov.lab.registrar.records import record, records, repack
 from usbprov.lab.registrar.refusals import Refusal, Refused
@@ -186,6 +187,26 @@ def test_what_a_client_sent_is_shown_harmless_and_short(tmp_path):
     (shown,) = sign_ins(tmp_path)
     assert "\x1b" not in shown.sip_uri
     assert len(shown.sip_uri) == 200
+
+
+@pytest.mark.parametrize(
+    ("outcome", "after"),
+    [
+        (SIGNED_IN, CLOSED),
+        (SIGNED_OUT, SIGNED_OUT),
+        ("sent to localhost:2", "sent to localhost:2"),
+        ("refused 403 4141", "refused 403 4141"),
+    ],
+)
+def test_the_end_of_the_connection_ends_only_what_goes_on(tmp_path, outcome, after):
+    held = SignIns(Layout(tmp_path).sign_ins)
+    journal = Journal(held, "localhost:1", lambda: NOW)
+    association = Association("1", "id", SIGNED, Agreeing())
+    journal.tell(association, CLAIM.sip_uri, CLAIM, outcome)
+    journal.close(association)
+    held.close()
+    (row,) = sign_ins(tmp_path)
+    assert (row.outcome, row.device_id) == (after, str(CLAIM.device.instance))
 
 
 def test_no_lab_and_no_list(tmp_path):

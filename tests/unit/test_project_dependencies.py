@@ -28,6 +28,7 @@ EXTRAS = {
 LAB = RUNTIME | EXTRAS["lab"]
 PLACES = {
     ROOT / "usbprov" / "lab": "lab",
+    ROOT / "usbprov" / "lab" / "registrar" / "kerberos.py": "kerberos",
     ROOT / "usbprov" / "net" / "kerberos.py": "kerberos",
     ROOT / "usbprov" / "webservices" / "trust" / "ldap.py": "ldap",
 }

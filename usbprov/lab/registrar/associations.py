@@ -33,6 +33,7 @@ class Association:
         ends: When it ends; None until he is proved.
         token: What is still to be sent to the client with the first signed answer.
         record: Its row in the list of sign-ins, or None.
+        signed_in: Whether a device is registered by it.
     """
 
     opaque: str
@@ -43,6 +44,7 @@ class Association:
     ends: datetime | None = None
     token: bytes = b""
     record: int | None = None
+    signed_in: bool = False
     _received: int = field(default=0, repr=False)
     _sent: int = field(default=0, repr=False)
 

@@ -199,24 +199,23 @@ class Conversation:
         return self._stream.recv(_CHUNK)
 
     def _answer(self, request: Request) -> None:
-        """Answer a request, and put it on the log."""
+        """Answer a request; it is on the log when the client has the answer."""
         began = time.perf_counter()
         call = Call(request.method, request.value("from").partition(";")[0])
         begin(call)
         response = self._work(request)
-        if response is not None:
-            self._send(response)
+        data = self._encoded(response) if response else b""
         taken = (time.perf_counter() - began) * 1000
         self._doors.calls.write(call.line(response.status if response else 0, taken))
+        self._stream.settimeout(_MESSAGE_SECONDS)
+        self._stream.sendall(data)
 
     def _work(self, request: Request) -> Response | None:
         self._stopping.wait(self._doors.faults.value(FaultName.REGISTRAR_SLOW) or 0)
         return self._doors.registrar.answer(self._peer, request)
 
-    def _send(self, response: Response) -> None:
-        self._stream.settimeout(_MESSAGE_SECONDS)
-        if self._doors.faults.take(FaultName.SIP_GARBAGE):
-            note(f"fault {FaultName.SIP_GARBAGE.value}")
-            self._stream.sendall(_GARBAGE)
-            return
-        self._stream.sendall(response.encode())
+    def _encoded(self, response: Response) -> bytes:
+        if not self._doors.faults.take(FaultName.SIP_GARBAGE):
+            return response.encode()
+        note(f"fault {FaultName.SIP_GARBAGE.value}")
+        return _GARBAGE

@@ -63,9 +63,9 @@ class Registrar:
 
     def close(self, peer: Peer) -> None:
         """Say that a connection is gone."""
+        journal = self._parts.journal(peer.seat)
         for association in peer.associations.all():
-            if association.record is not None:
-                self._parts.sign_ins.cut(association.record)
+            journal.close(association)
 
     def _claim(self, exchange: Exchange) -> Claim | None:
         """Return as whom a REGISTER wants to sign in; None for other methods."""
@@ -97,7 +97,7 @@ class Registrar:
             raise Refused(Refusal.NO_USER)
         elsewhere = self._parts.homes.redirect(claim.user, turn.peer.seat)
         if elsewhere is not None:
-            turn.record(f"sent to {elsewhere}")
+            turn.tell(f"sent to {elsewhere}")
             contact = f"<sip:{elsewhere};transport=tls>"
             return turn.signed(301, "Redirect request to Home Server", ("Contact", contact))
         return self._bind(turn, claim)
@@ -107,14 +107,14 @@ class Registrar:
         key, seconds = (claim.sip_uri, claim.device.instance), turn.granted()
         if seconds == 0:
             self._bindings.pop(key, None)
-            turn.end(SIGNED_OUT)
+            turn.tell(SIGNED_OUT)
             return turn.signed(200, "OK", expires="0")
-        contact = turn.exchange.request.value("contact")
         ends = write_time(self._parts.clock() + timedelta(seconds=seconds))
-        self._bindings[key] = Binding(contact, ends)
-        turn.record(SIGNED_IN)
-        told = [("Contact", f'{contact};expires={seconds};gruu="{_gruu(claim)}"')]
-        headers = [*(told if contact else []), ("ms-keep-alive", _KEEP_ALIVE)]
+        contact = turn.exchange.contact
+        told = [] if contact is None else [("Contact", _bound(contact.uri, claim, seconds))]
+        self._bindings[key] = Binding(contact.uri if contact else "", ends)
+        turn.tell(SIGNED_IN)
+        headers = [*told, ("ms-keep-alive", _KEEP_ALIVE)]
         return turn.signed(200, "OK", *headers, expires=str(seconds))
 
 
@@ -122,6 +122,12 @@ _USER_FAULTS: Mapping[FaultName, Refusal] = {
     FaultName.USER_DISABLED: Refusal.DISABLED,
     FaultName.USER_UNKNOWN: Refusal.NO_USER,
 }
+
+
+def _bound(uri: str, claim: Claim, seconds: int) -> str:
+    """Return the ``Contact`` of a device that is registered."""
+    instance = f'+sip.instance="<urn:uuid:{claim.device.instance}>"'
+    return f'<{uri}>;expires={seconds};{instance};gruu="{_gruu(claim)}"'
 
 
 def _gruu(claim: Claim) -> str:

@@ -6,13 +6,11 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from pathlib import Path
 
 from usbprov.errors import LabUnusable
 from usbprov.lab.files import PRIVATE
 from usbprov.lab.layout import Layout
-from usbprov.lab.times import write_time
 
 SIGNED_IN, SIGNED_OUT, CLOSED = "signed in", "signed out", "connection closed"
 """How a sign-in that succeeded goes on; others are ``refused …`` or ``sent to …``."""
@@ -107,11 +105,6 @@ class SignIns:
         """Close the file."""
         with self._lock:
             self._db.close()
-
-
-def written(moment: datetime) -> str:
-    """Write a moment as the list has it."""
-    return write_time(moment)
 
 
 def sign_ins(folder: Path) -> list[SignIn]:

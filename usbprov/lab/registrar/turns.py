@@ -9,13 +9,14 @@ from usbprov.lab.faults import FaultName, Faults
 from usbprov.lab.registrar.associations import Association, Associations
 from usbprov.lab.registrar.exchange import Exchange, read_token
 from usbprov.lab.registrar.homes import Homes, Seat
+from usbprov.lab.registrar.journal import Journal
 from usbprov.lab.registrar.negotiations import Claim, Scheme
 from usbprov.lab.registrar.refusals import Refusal, Refused
 from usbprov.lab.registrar.signatures import Signed
-from usbprov.lab.registrar.signins import SignIn, SignIns
+from usbprov.lab.registrar.signins import SignIns
 from usbprov.lab.registrar.sip import Response
 from usbprov.lab.registrar.values import Credentials
-from usbprov.lab.times import Clock, write_time
+from usbprov.lab.times import Clock
 from usbprov.lab.users import LabUser
 
 REALM = "SIP Communications Service"
@@ -64,6 +65,10 @@ class Parts:
     faults: Faults
     clock: Clock
 
+    def journal(self, seat: Seat) -> Journal:
+        """Return the one who writes the list of sign-ins for a port."""
+        return Journal(self.sign_ins, self.homes.addresses[seat], self.clock)
+
 
 class Turn:
     """One request on its way through the Registrar."""
@@ -74,6 +79,7 @@ class Turn:
         self._parts = parts
         self._claim: Claim | None = None
         self._association: Association | None = None
+        self._journal = parts.journal(peer.seat)
 
     @property
     def claim(self) -> Claim:
@@ -127,13 +133,10 @@ class Turn:
         """Make the answer that refuses the request; a failed sign-in is to be begun anew."""
         refusal = refused.refusal
         note(f"refused, {refusal.number or refusal.phrase}: {refused.why or refusal.words}")
-        if self._association is not None:
-            self.record(f"refused {refusal.status} {refusal.number or ''} {refused.why}".strip())
+        self._give_up(refusal.status, f"{refusal.number or ''} {refused.why}".strip())
         diagnostics = refusal.diagnostics(self._parts.host)
         headers = [("ms-diagnostics", diagnostics)] if diagnostics else []
         if refusal.status == 401:
-            if self._association is not None:
-                self.peer.associations.drop(self._association)
             return self._challenge(*headers)
         if refusal is Refusal.BUSY:
             headers.append(("Retry-After", str(RETRY_AFTER)))
@@ -148,34 +151,22 @@ class Turn:
         most = min(LONGEST_REGISTRATION, left)
         return max(0, most if asked is None else min(asked, most))
 
-    def record(self, outcome: str) -> None:
-        """Put the sign-in on the list, once."""
-        association = self._association
-        if association is None or association.record is not None:
-            return
-        claim = self._claim or association.claim
-        protocol, cipher = association.negotiation.details
-        association.record = self._parts.sign_ins.add(
-            SignIn(
-                at=write_time(self._parts.clock()),
-                sip_uri=self.exchange.user,
-                device_id=str(claim.device.instance) if claim else "",
-                scheme=association.signed.scheme,
-                protocol=protocol,
-                cipher=cipher,
-                registrar=self._parts.homes.addresses[self.peer.seat],
-                outcome=outcome,
-            )
-        )
-        note(f"{outcome}: {self.exchange.user} by {association.signed.scheme}")
+    def tell(self, outcome: str) -> None:
+        """Say on the list what has become of the sign-in."""
+        if self._association is not None:
+            user = self.exchange.user
+            self._journal.tell(self._association, user, self._claim, outcome)
 
-    def end(self, outcome: str) -> None:
-        """Say on the list how the sign-in ended."""
+    def _give_up(self, status: int, why: str) -> None:
+        """Drop an association that was refused, unless it was one of who had proved himself."""
         association = self._association
-        if association is not None and association.record is not None:
-            self._parts.sign_ins.change(association.record, outcome)
-            association.record = None
-        note(f"{outcome}: {self.exchange.user}")
+        if association is None:
+            return
+        ended = status == 401 or association.claim is None
+        if ended:
+            self.peer.associations.drop(association)
+        write = self._journal.tell if ended else self._journal.refuse
+        write(association, self.exchange.user, self._claim, f"refused {status} {why}".strip())
 
     def _offered(self) -> tuple[Scheme | None, Credentials | None]:
         """Return the scheme that the client has chosen, if it is offered here and by this name."""
