@@ -89,7 +89,7 @@ def test_all_is_well(desk: Desk) -> None:
     assert seen["clean-up"].verdict is Verdict.NOTE
     assert desk.asked == 1
     assert ALICE in seen["ticket"].seen
-    assert "TLS 1.2" in seen["sign-in"].seen
+    assert "TLS 1.2" in seen["sign-in"].detail[-1]
     assert desk.network.sip.endpoints == [TEST_ENDPOINT, TEST_ENDPOINT]
     assert all(PIN not in repr(result) for result in seen.values())
     assert PIN not in repr(desk.inquiry)
@@ -170,6 +170,8 @@ def test_a_certificate_that_the_registrar_does_not_know(desk: Desk) -> None:
     desk.network.sip.errors["sign_in"] = [CertificateNotAccepted(HOST, "Final handshake failed.")]
     seen = desk.run()
     assert seen["sign-in"].code == "SIP-05"
+    assert "a moment ago" in seen["sign-in"].cause
+    assert "certprov.log" in seen["sign-in"].remedy
     assert not_done(seen) == ["sign-out"]
     assert seen["clean-up"].verdict is Verdict.NOTE
 
@@ -252,7 +254,7 @@ def test_an_unconfirmed_sign_out_is_told(desk: Desk) -> None:
 
 def test_a_redirect_is_told(desk: Desk) -> None:
     desk.network.sip.redirects = ("old.contoso.test",)
-    assert desk.run()["sign-in"].detail == ("sent on by old.contoso.test",)
+    assert desk.run()["sign-in"].detail[0] == "sent on by old.contoso.test"
 
 
 # --- who names the servers

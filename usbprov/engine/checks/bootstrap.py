@@ -33,7 +33,7 @@ PUBLISH = CheckStep("publish", enrolment.publish, ("ticket", "request"))
 CHECK = CheckStep("check", enrolment.check, ("certificate",))
 CHALLENGE = CheckStep("challenge", signing_in.challenge, ("registrar", "user"))
 ACCOUNT = CheckStep("account-sign-in", signing_in.account_sign_in, ("registrar", "ticket"))
-SIGN_IN = CheckStep("sign-in", signing_in.sign_in, ("registrar", "user", "identity"))
+SIGN_IN = CheckStep("sign-in", signing_in.fresh_sign_in, ("registrar", "user", "identity"))
 SIGN_OUT = CheckStep("sign-out", signing_in.sign_out, ("sign_in",))
 CLEAN_UP = CheckStep("clean-up", enrolment.clean_up, ("certificate",))
 

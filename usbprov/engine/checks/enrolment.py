@@ -88,7 +88,7 @@ def ticket(of: Inquiry) -> Seen:
     of.user = of.ticket.sip_uri
     whose = f"{proof.name} is " if proof.name else ""
     how = WORDS[known(of.way)]
-    return Seen(f"by {how}: {whose}{of.user}, ticket until {local(of.ticket.expires)}")
+    return Seen(f"{whose}{of.user} by {how}, until {local(of.ticket.expires)}")
 
 
 def key(of: Inquiry) -> Seen:
@@ -149,7 +149,7 @@ def clean_up(of: Inquiry) -> Seen:
     """Say what is left behind: no public way is known to withdraw one certificate."""
     certificate = known(of.certificate)
     return Seen(
-        "the test certificate stays published: no way to withdraw just it is publicly known",
+        "it stays published: no way to withdraw one certificate is known",
         (f"device {of.endpoint.instance}, {digest_words(certificate)}",),
         Verdict.NOTE,
         remedy="Nothing need be done: the next check replaces it, and no phone's certificate is "

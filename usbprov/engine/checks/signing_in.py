@@ -5,7 +5,7 @@ from usbprov.engine.checks.inquiry import Inquiry
 from usbprov.engine.checks.network import SignsIn
 from usbprov.engine.checks.sequence import Seen, StepFailed
 from usbprov.engine.job import known
-from usbprov.errors import SchemeNotOffered, UsageError
+from usbprov.errors import CertificateNotAccepted, SchemeNotOffered, UsageError
 from usbprov.net.credentials import WindowsCredential
 from usbprov.registrar.client import SignIn
 from usbprov.webservices.trust.servers import web_services_address
@@ -64,6 +64,29 @@ def sign_in(of: Inquiry) -> Seen:
     return _signed_in(known(of.user), done)
 
 
+_NOT_FOUND = (
+    "The Registrar does not find a certificate that was published a moment ago: it has not reached "
+    "this server yet, Web Services and Registrar are of different pools, or a second check of this "
+    "user ran at the same time and replaced it."
+)
+_LOOK_THERE = (
+    "Repeat after a minute. If it stays, read certprov.log on every server of the pool, and compare "
+    "the pool of both servers with the user's (Get-CsUser, RegistrarPool)."
+)
+
+
+def fresh_sign_in(of: Inquiry) -> Seen:
+    """Sign in with a certificate that was published a moment ago.
+
+    Raises:
+        StepFailed: The Registrar does not find it.
+    """
+    try:
+        return sign_in(of)
+    except CertificateNotAccepted as error:
+        raise StepFailed(error, cause=_NOT_FOUND, remedy=_LOOK_THERE) from None
+
+
 def account_sign_in(of: Inquiry) -> Seen:
     """Sign in with the Windows account that has earned the ticket.
 
@@ -84,9 +107,10 @@ def account_sign_in(of: Inquiry) -> Seen:
 
 def _signed_in(user: str, done: SignIn) -> Seen:
     inner = ", ".join(filter(None, (done.protocol, done.cipher)))
-    how = f"{done.scheme} ({inner})" if inner else done.scheme
-    words = f"{user} is signed in at {done.server} by {how}; the server proved itself, too"
-    return Seen(words, tuple(f"sent on by {server}" for server in done.redirects))
+    told = [f"sent on by {server}" for server in done.redirects]
+    told += [f"within it {inner}"] if inner else []
+    words = f"{user} at {done.server} by {done.scheme}; the server has proved itself, too"
+    return Seen(words, tuple(told))
 
 
 def sign_out(of: Inquiry) -> Seen:
