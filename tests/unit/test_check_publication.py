@@ -12,8 +12,15 @@ from doubles.services import HOST, KEY, certify
 
 from usbprov.checks import CheckResult, Verdict, first_error
 from usbprov.engine.checks.kept import KEPT, KEPT_FACTS, KeptCheck
-from usbprov.engine.checks.publication import PUBLICATION, PUBLICATION_FACTS, PhoneInquiry
+from usbprov.engine.checks.publication import (
+    PUBLICATION,
+    PUBLICATION_FACTS,
+    PhoneInquiry,
+    examined,
+)
 from usbprov.engine.checks.sequence import run_steps
+from usbprov.engine.diagnosis.examining import diagnosis_of
+from usbprov.engine.diagnosis.table.registrar import CERTIFICATE_NOT_PUBLISHED, USER_MOVED
 from usbprov.errors import CertificateNotAccepted
 from usbprov.ledger.ledger import Ledger
 from usbprov.ledger.records import ArtifactKind, NewJob
@@ -66,7 +73,8 @@ class Desk:
             ledger=self.ledger,
             **more,  # type: ignore[arg-type]
         )
-        results = run_steps(PUBLICATION, inquiry, PUBLICATION_FACTS, lambda _: None)
+        looks = examined(inquiry)
+        results = run_steps(PUBLICATION, inquiry, PUBLICATION_FACTS, lambda _: None, looks)
         return {result.name: result for result in results}
 
     def refuse(self, server: str = HOST) -> None:
@@ -106,7 +114,9 @@ def test_a_moved_user_is_known_by_who_refuses(desk: Desk) -> None:
     assert seen["sign-in"].code == "SIP-05"
     assert "was moved" in seen["sign-in"].cause
     assert "newpool.contoso.test" in seen["sign-in"].cause
-    assert first_error(seen.values()) is not None
+    error = first_error(seen.values())
+    assert error is not None
+    assert diagnosis_of(error).first is USER_MOVED
 
 
 def test_a_certificate_that_moved_with_its_user_is_a_note(desk: Desk) -> None:
@@ -123,6 +133,9 @@ def test_a_replaced_one_is_known_by_the_ledger(desk: Desk) -> None:
     seen = desk.run()["sign-in"]
     assert "was replaced" in seen.cause
     assert "MEM2" in seen.detail[0]
+    assert seen.error is not None
+    assert diagnosis_of(seen.error).first is CERTIFICATE_NOT_PUBLISHED
+    assert "MEM2" in diagnosis_of(seen.error).evidence[0].seen
 
 
 @pytest.mark.parametrize(

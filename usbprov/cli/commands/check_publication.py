@@ -40,7 +40,12 @@ def check_publication(
 def _by_phone(selector: str | None, servers: ServerOptions, *, as_json: bool) -> None:
     from usbprov.cli import documents
     from usbprov.cli.steps import StepList, finish
-    from usbprov.engine.checks.publication import PUBLICATION, PUBLICATION_FACTS, PhoneInquiry
+    from usbprov.engine.checks.publication import (
+        PUBLICATION,
+        PUBLICATION_FACTS,
+        PhoneInquiry,
+        examined,
+    )
     from usbprov.engine.checks.sequence import run_steps
 
     settings = current()
@@ -49,7 +54,7 @@ def _by_phone(selector: str | None, servers: ServerOptions, *, as_json: bool) ->
         inquiry = PhoneInquiry(
             network, given_registrar=servers.registrar, phone=held.phone, ledger=ledger
         )
-        results = run_steps(PUBLICATION, inquiry, PUBLICATION_FACTS, shown)
+        results = run_steps(PUBLICATION, inquiry, PUBLICATION_FACTS, shown, examined(inquiry))
         more = {
             "phone": documents.phone(held.phone.facts, inquiry.info),
             "user": inquiry.user,

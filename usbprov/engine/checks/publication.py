@@ -15,11 +15,19 @@ from usbprov.engine.checks.bootstrap import CHALLENGE, REGISTRAR_NAME, REGISTRAR
 from usbprov.engine.checks.inquiry import FACTS, Inquiry
 from usbprov.engine.checks.published import Published, later_than
 from usbprov.engine.checks.renewal import renewal_seen
-from usbprov.engine.checks.sequence import CheckStep, Seen, StepFailed
+from usbprov.engine.checks.sequence import CheckStep, Examined, Seen, StepFailed
+from usbprov.engine.diagnosis.examining import examine
+from usbprov.engine.diagnosis.model import Context, Diagnosis, Evidence
+from usbprov.engine.diagnosis.table.registrar import CERTIFICATE_NOT_PUBLISHED, USER_MOVED
 from usbprov.engine.fitness import invalidity_at, unfitness
 from usbprov.engine.job import known
 from usbprov.engine.times import local
-from usbprov.errors import CertificateNotAccepted, InstalledUnfit, RegistrarNotFound
+from usbprov.errors import (
+    CertificateNotAccepted,
+    InstalledUnfit,
+    RegistrarNotFound,
+    UsbprovError,
+)
 from usbprov.ledger.ledger import Ledger
 from usbprov.net.credentials import CertificateCredential
 from usbprov.phone.contract import Capability, ObjectKind, Phone, PhoneInfo
@@ -47,12 +55,25 @@ class PhoneInquiry(Inquiry):
         ledger: What this computer did before.
         slot: The slot that is looked at.
         info: What the phone says of itself.
+        evidence: What speaks for one cause of a refused certificate, or another.
     """
 
     phone: Phone = field(kw_only=True)
     ledger: Ledger | None = None
     slot: int = 0
     info: PhoneInfo | None = None
+    evidence: tuple[Evidence, ...] = ()
+
+
+def examined(of: PhoneInquiry) -> Examined:
+    """Return what diagnoses a step's error, with what is known of phone and certificate."""
+
+    def diagnosed(step: str, error: UsbprovError) -> Diagnosis:
+        info = of.info
+        phone = f"{info.vendor} {info.model} {info.firmware}" if info else ""
+        return examine(error, Context(step, phone=phone, evidence=of.evidence))
+
+    return diagnosed
 
 
 def read_phone(of: PhoneInquiry) -> Seen:
@@ -157,11 +178,15 @@ def _why(of: PhoneInquiry, error: CertificateNotAccepted) -> tuple[str, Sequence
     """Say why a valid certificate is not accepted, by what is known; the surest first."""
     asked = str(known(of.registrar_address))
     if not _is_same(error.server, asked):
-        words = "The user was moved: {} sends the phone on to {}, and the certificate is published "
-        return words.format(asked, error.server) + "in the old home pool only.", ()
+        words = f"{asked} sends the phone on to {error.server}"
+        of.evidence = (Evidence("registrar", words, supports=frozenset({USER_MOVED.id})),)
+        told = f"The user was moved: {words}, and the certificate is published in the old home "
+        return f"{told}pool only.", ()
     later = _later(of)
     if later is not None:
         words = "It was replaced: a later certificate was published for this user and device."
+        known_cause = frozenset({CERTIFICATE_NOT_PUBLISHED.id})
+        of.evidence = (Evidence("ledger", str(later), supports=known_cause),)
         return words, (str(later),)
     return _ANY, (
         "the ledger of this computer has no later certificate for this user",

@@ -70,8 +70,8 @@ _NOT_FOUND = (
     "user ran at the same time and replaced it."
 )
 _LOOK_THERE = (
-    "Repeat after a minute. If it stays, read certprov.log on every server of the pool, and compare "
-    "the pool of both servers with the user's (Get-CsUser, RegistrarPool)."
+    "Repeat after a minute. If it stays, read certprov.log on every server of the pool, and "
+    "compare the pool of both servers with the user's (Get-CsUser, RegistrarPool)."
 )
 
 
