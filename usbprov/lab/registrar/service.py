@@ -1,10 +1,7 @@
 """The Registrar's work: a request and its connection in, a response out; no I/O of its own."""
 
 import base64
-import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import timedelta
 
 from usbprov.lab.faults import FaultName
 from usbprov.lab.registrar.endpoints import read_device
@@ -14,18 +11,9 @@ from usbprov.lab.registrar.refusals import Refusal, Refused
 from usbprov.lab.registrar.signins import SIGNED_IN, SIGNED_OUT
 from usbprov.lab.registrar.sip import Malformed, Request, Response
 from usbprov.lab.registrar.turns import Parts, Peer, Turn
-from usbprov.lab.times import write_time
 
 _KEEP_ALIVE = "UAS; tcp=no; hop-hop=yes; end-end=no; timeout=300"
 _ALLOWED = "REGISTER, OPTIONS"
-
-
-@dataclass(frozen=True)
-class Binding:
-    """Where a user's device can be reached, and until when (by the lab's clock)."""
-
-    contact: str
-    ends: str
 
 
 class Registrar:
@@ -34,12 +22,6 @@ class Registrar:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._users = {user.sip_uri: user for user in parts.users}
-        self._bindings: dict[tuple[str, uuid.UUID], Binding] = {}
-
-    @property
-    def bindings(self) -> Mapping[tuple[str, uuid.UUID], Binding]:
-        """Who is registered now: by SIP URI and instance."""
-        return dict(self._bindings)
 
     def answer(self, peer: Peer, request: Request) -> Response | None:
         """Answer a request; None for one that has no answer.
@@ -103,16 +85,12 @@ class Registrar:
         return self._bind(turn, claim)
 
     def _bind(self, turn: Turn, claim: Claim) -> Response:
-        """Register the device, or end its registration."""
-        key, seconds = (claim.sip_uri, claim.device.instance), turn.granted()
+        """Register the device, or end its registration; nobody is ever called at it."""
+        seconds, contact = turn.granted(), turn.exchange.contact
         if seconds == 0:
-            self._bindings.pop(key, None)
             turn.tell(SIGNED_OUT)
             return turn.signed(200, "OK", expires="0")
-        ends = write_time(self._parts.clock() + timedelta(seconds=seconds))
-        contact = turn.exchange.contact
         told = [] if contact is None else [("Contact", _bound(contact.uri, claim, seconds))]
-        self._bindings[key] = Binding(contact.uri if contact else "", ends)
         turn.tell(SIGNED_IN)
         headers = [*told, ("ms-keep-alive", _KEEP_ALIVE)]
         return turn.signed(200, "OK", *headers, expires=str(seconds))
