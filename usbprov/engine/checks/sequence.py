@@ -136,8 +136,3 @@ def result_of(name: str, seen: Seen) -> CheckResult:
 def not_done(name: str, why: str) -> CheckResult:
     """Return the result of a step that could not be taken."""
     return CheckResult(name, Verdict.UNKNOWN, f"not done: {why}")
-
-
-def grouped(group: str, results: Sequence[CheckResult]) -> tuple[CheckResult, ...]:
-    """Say of results what they are about."""
-    return tuple(replace(result, group=group) for result in results)
