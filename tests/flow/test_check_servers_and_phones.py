@@ -1,6 +1,7 @@
 """``check all``, ``check phone`` and ``check chain`` against the lab and its emulated phones."""
 
 import json
+import os
 import time
 from collections.abc import Iterator
 
@@ -47,7 +48,7 @@ def test_everything_is_looked_at_side_by_side(desk: CheckDesk) -> None:
         "phone 1-1": PHONE_STEPS,
         "phone 1-2": PHONE_STEPS,
     }
-    assert seconds < 5
+    assert seconds < 5 * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
     # These phones have old roots, which is what is wrong here, and all that is.
     bad = {(c["group"], c["name"], c["code"]) for c in document["checks"] if c["verdict"] == "bad"}
     assert bad == {("phone 1-1", "roots", "TLS-05"), ("phone 1-2", "roots", "TLS-05")}
