@@ -4,7 +4,9 @@ import sys
 
 import click
 
+from usbprov.cli.diagnosing import passed_diagnosis
 from usbprov.cli.text import local, pairs, thumbprint
+from usbprov.engine.events import StepRetry
 from usbprov.engine.result import Outcome, Result
 
 _TITLES = {
@@ -42,9 +44,18 @@ def _facts(result: Result) -> str:
         ("possession", _PROOF_WORDS[proof.possession]),
         ("signed in", _signed_in(result)),
         ("job", str(result.job)),
+        *(("passed", _passed(trouble)) for trouble in result.passed),
         *(("older TLS", f"allowed for {server}") for server in result.old_tls),
     ]
     return pairs(shown) + "\n\nThe cable may be removed."
+
+
+def _passed(trouble: StepRetry) -> str:
+    """Say what went wrong at first: it may do so again, for this phone or another."""
+    found = passed_diagnosis(trouble)
+    return (
+        f"{trouble.step}: {found.case.code}, {found.first.says} (usbprov explain {found.case.code})"
+    )
 
 
 def _signed_in(result: Result) -> str:

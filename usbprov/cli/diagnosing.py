@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from usbprov.engine.diagnosis.model import Cause, Context, Diagnosis
 
 if TYPE_CHECKING:
+    from usbprov.engine.events import StepRetry
     from usbprov.engine.job import Job
     from usbprov.engine.result import Result
 
@@ -22,6 +23,13 @@ def context_of(job: "Job", result: "Result") -> Context:
         ways=frozenset(way.value for way in job.order.credential.ways),
         phone=f"{info.vendor} {info.model} {info.firmware}" if info else "",
     )
+
+
+def passed_diagnosis(trouble: "StepRetry") -> Diagnosis:
+    """Diagnose what went wrong in a step, and well when it was tried again."""
+    from usbprov.engine.diagnosis.ranking import diagnose
+
+    return diagnose(trouble.retry.error, Context(trouble.step))
 
 
 def lines(diagnosis: Diagnosis) -> Iterator[tuple[str, str]]:

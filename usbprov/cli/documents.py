@@ -12,6 +12,7 @@ from usbprov.errors import ExitCode, UsbprovError
 if TYPE_CHECKING:
     from cryptography import x509
 
+    from usbprov.engine.events import StepRetry
     from usbprov.engine.result import Result
     from usbprov.ledger.records import ArtifactRecord, JobRecord, StepRecord
     from usbprov.phone.contract import Driver, KeyState, PhoneInfo, SlotState
@@ -133,11 +134,21 @@ def result(of: "Result") -> Document:
         "steps": [{"name": s.name, "state": s.mark, "ms": s.ms} for s in of.steps],
         "proof": dict(vars(of.proof)),
         "sign_in": dict(vars(of.signed_in)) if of.signed_in else None,
+        "passed": [_passed(trouble) for trouble in of.passed],
         "old_tls": list(of.old_tls),
     }
     if of.outcome == "planned" and of.plan:
         document["plan"] = [{"name": name, "intent": words} for name, words in of.plan.lines]
     return document | ({"error": error(of.error)} if of.error else {})
+
+
+def _passed(trouble: "StepRetry") -> Document:
+    """Describe what went wrong at first, and well when it was tried again."""
+    from usbprov.cli import diagnosing
+
+    found = diagnosing.passed_diagnosis(trouble)
+    told = {"step": trouble.step.value, "code": found.case.code, "message": found.case.words}
+    return told | {"diagnosis": diagnosing.document(found)}
 
 
 def error(of: UsbprovError) -> Document:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from usbprov.engine.events import Mark, StepName
+from usbprov.engine.events import Mark, StepName, StepRetry
 from usbprov.engine.job import Proof
 from usbprov.engine.plan import Plan
 from usbprov.errors import UsbprovError
@@ -44,6 +44,7 @@ class Result:
         key_source: Who made the key, in a word, or None where that was not decided.
         error: What stopped it, or None.
         signed_in: How and where the phone's key signed in, or None.
+        passed: What was tried again, and then went well.
         old_tls: For which servers an older TLS was allowed, in words.
     """
 
@@ -59,4 +60,5 @@ class Result:
     plan: Plan | None = None
     error: UsbprovError | None = field(default=None)
     signed_in: "SignIn | None" = None
+    passed: tuple[StepRetry, ...] = ()
     old_tls: tuple[str, ...] = ()

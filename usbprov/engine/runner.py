@@ -49,6 +49,7 @@ class Runner:
         self._job = job
         self._listener = listener
         self._reports: list[StepReport] = []
+        self._passed: list[StepRetry] = []
         self._plan: Plan | None = None
         self._outcome = Outcome.FAILED
         self._key_begun = False
@@ -93,6 +94,7 @@ class Runner:
             plan=self._plan,
             error=error,
             signed_in=job.signed_in,
+            passed=tuple(self._passed),
             old_tls=job.order.old_tls,
         )
 
@@ -187,11 +189,13 @@ class Runner:
 
     def _run(self, step: Step, started: float) -> None:
         attempt = _Attempt(self._job, step.name)
+        again: list[StepRetry] = []
         self._key_begun |= step.name is StepName.KEY
 
         def tell(retry: Retry) -> None:
             attempt.again(retry)
-            self._listener(StepRetry(step.name, retry))
+            again.append(StepRetry(step.name, retry))
+            self._listener(again[-1])
 
         self._job.retry = Retrier(self._job.retries, tell)
         try:
@@ -203,6 +207,7 @@ class Runner:
             with suppress(LedgerError):  # the first error is the one to tell
                 attempt.end(StepState.FAILED, code=code)
             raise
+        self._passed += again[-1:]
         self._ended(step.name, Mark.DONE, started, learnt)
         attempt.end(StepState.DONE, learnt)
 

@@ -13,6 +13,17 @@ from usbprov.cli.servers import server_options
 @click.option("--pin-stdin", is_flag=True, help="Read the PIN from standard input.")
 @click.option("--pin-fd", type=click.IntRange(min=0), help="Read the PIN from a file descriptor.")
 @click.option("--user", metavar="URI", help="The user to whom extension and PIN must belong.")
+@click.option(
+    "--other-extension",
+    metavar="EXTENSION",
+    help="Another user of the same pool, who is tried if the first fails: is it the user or the "
+    "pool?",
+)
+@click.option(
+    "--other-pin-fd",
+    type=click.IntRange(min=0),
+    help="Read that user's PIN from a file descriptor; else it is asked for.",
+)
 @server_options
 @json_option
 def check_phone_bootstrap(
@@ -20,6 +31,8 @@ def check_phone_bootstrap(
     pin_stdin: bool,
     pin_fd: int | None,
     user: str | None,
+    other_extension: str | None,
+    other_pin_fd: int | None,
     as_json: bool,
     **servers: object,
 ) -> None:
@@ -29,6 +42,9 @@ def check_phone_bootstrap(
     certificate for a temporary key issued and published, and the user signed in with it and out
     again. The PIN is sent once. The certificate is that of a test device, so no phone's is
     replaced.
+
+    With --other-extension another user's fate tells whose trouble it is. That user's PIN is sent
+    once, too, and only if the first user is stopped.
 
     \b
     Examples:
@@ -43,4 +59,12 @@ def check_phone_bootstrap(
 
     given = CredentialOptions(extension=extension, pin_stdin=pin_stdin, pin_fd=pin_fd)
     options = ServerOptions(**servers)  # type: ignore[arg-type]  # click has checked them
-    run_inquiry(PHONE_BOOTSTRAP, options, given, user, as_json=as_json)
+    other = CredentialOptions(extension=other_extension, pin_fd=other_pin_fd)
+    run_inquiry(
+        PHONE_BOOTSTRAP,
+        options,
+        given,
+        user,
+        as_json=as_json,
+        other=other if other_extension else None,
+    )

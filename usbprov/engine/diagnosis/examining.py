@@ -3,7 +3,7 @@
 from dataclasses import replace
 from weakref import WeakKeyDictionary
 
-from usbprov.engine.diagnosis.model import NOWHERE, Case, Context, Diagnosis
+from usbprov.engine.diagnosis.model import NOWHERE, Case, Context, Diagnosis, Evidence
 from usbprov.engine.diagnosis.probes import look_into
 from usbprov.engine.diagnosis.probes.contract import Scene
 from usbprov.engine.diagnosis.ranking import diagnose
@@ -26,6 +26,12 @@ def examine(error: UsbprovError, context: Context, scene: Scene | None = None) -
         context = replace(context, evidence=(*context.evidence, *look_into(case, scene)))
     _MADE[error] = diagnose(error, context)
     return _MADE[error]
+
+
+def reconsider(error: UsbprovError, evidence: Evidence) -> Diagnosis:
+    """Diagnose an error anew, with something that was seen since."""
+    context = diagnosis_of(error).context
+    return examine(error, replace(context, evidence=(*context.evidence, evidence)))
 
 
 def diagnosis_of(error: UsbprovError) -> Diagnosis:

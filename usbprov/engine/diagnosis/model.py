@@ -164,13 +164,18 @@ class Diagnosis:
         symptom: The row of the table, or None where there is none and the causes are the
             error's own.
         causes: In order, the likeliest first; at least one.
-        evidence: What probes have seen.
+        context: What was known besides.
     """
 
     case: Case
     symptom: Symptom | None
     causes: tuple[Cause, ...]
-    evidence: tuple[Evidence, ...] = ()
+    context: Context = NOWHERE
+
+    @property
+    def evidence(self) -> tuple[Evidence, ...]:
+        """What probes have seen."""
+        return self.context.evidence
 
     @property
     def first(self) -> Cause:

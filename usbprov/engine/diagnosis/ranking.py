@@ -19,7 +19,7 @@ def diagnose_case(case: Case, context: Context = NOWHERE) -> Diagnosis:
     rows = (row for row in SYMPTOMS if row.code == case.code and row.when.fits(case, context))
     symptom = next(rows, None)
     causes = _ranked(symptom, context) if symptom else (general_cause(case.code),)
-    return Diagnosis(case, symptom, causes, context.evidence)
+    return Diagnosis(case, symptom, causes, context)
 
 
 def _ranked(symptom: Symptom, context: Context) -> tuple[Cause, ...]:

@@ -10,21 +10,21 @@ _BOOTSTRAP = "Test-CsPhoneBootstrap -PhoneOrExt NUMBER -PIN PIN -UserSipAddress 
 STORE_SPORADIC = Cause(
     "store-sporadic",
     "The user store of the home pool did not answer this time; it comes and goes, as while a pool fails over.",
-    "A repeat succeeds. `usbprov check phone-bootstrap` for another user of the pool fails now and then, too.",
+    "A repeat succeeds. `usbprov check phone-bootstrap --other-extension` of the pool fails now and then, too.",
     "Repeat: the job goes on with the same key. If it recurs, look for `data store unavailable` on every front end.",
     known=("12",),
 )
 STORE_LASTING = Cause(
     "store-lasting",
     "The Web Services do not reach the user store of the home pool: User Services or its database is down.",
-    "It stayed through all repeats. `usbprov check phone-bootstrap` for a user of another pool succeeds.",
+    "It stayed through all repeats, and --other-extension of `usbprov check phone-bootstrap` fails alike.",
     "On every front end: Get-CsWindowsService -Name RTCSRV, the way to the back-end database, event `data store unavailable`.",
     known=("12",),
 )
 THIS_USER = Cause(
     "user-in-no-store",
     "Only this user fails: the user is being moved, or not in the pool where Web Services look.",
-    "`usbprov check phone-bootstrap` for another user of the same pool succeeds.",
+    "`usbprov check phone-bootstrap --other-extension` with a user of the same pool succeeds.",
     "Get-CsUser USER shows RegistrarPool; Move-CsUser again, or Get-CsManagementStoreReplicationStatus.",
     known=("32",),
 )
