@@ -31,6 +31,7 @@ code and is generated from this module.
     ├── LedgerError ─ LedgerUnusable, LedgerTooNew, NoSuchJob
     ├── JobError ─ Interrupted, JobBusy, SomeFailed
     ├── DiscoveryError ─ NothingFound, DhcpNotPermitted, OptionInvalid, RegistrarNotFound
+    ├── TapeError ─ BundleInvalid, NothingRecorded, NotOnTape, ReplayDiffers, BundleNotWritten
     └── LabError ─ LabUnusable, LabDependencyMissing, GadgetUnusable
 """
 
@@ -116,6 +117,14 @@ from usbprov.errors.services import (
     StoreUnreachable,
     WrongUser,
 )
+from usbprov.errors.tape import (
+    BundleInvalid,
+    BundleNotWritten,
+    NothingRecorded,
+    NotOnTape,
+    ReplayDiffers,
+    TapeError,
+)
 from usbprov.errors.trust import (
     ChainUntrusted,
     HandshakeFailed,
@@ -133,6 +142,8 @@ __all__ = [
     "AccountNotAccepted",
     "AmbiguousPhone",
     "AnswerInvalid",
+    "BundleInvalid",
+    "BundleNotWritten",
     "BusUnavailable",
     "CallError",
     "CertificateNotAccepted",
@@ -175,7 +186,9 @@ __all__ = [
     "NoSuchLink",
     "NoSuchPhone",
     "NotOffered",
+    "NotOnTape",
     "NothingFound",
+    "NothingRecorded",
     "NothingToProvision",
     "NumberShared",
     "ObjectUnreadable",
@@ -202,6 +215,7 @@ __all__ = [
     "RegistrarUnavailable",
     "RegistrarUnproved",
     "RegistrarUnreachable",
+    "ReplayDiffers",
     "RequestRefused",
     "RulesNotChanged",
     "SchemeNotOffered",
@@ -216,6 +230,7 @@ __all__ = [
     "SomeFailed",
     "SourceUnverified",
     "StoreUnreachable",
+    "TapeError",
     "TransferCorrupt",
     "TrustError",
     "Unsupported",
