@@ -201,8 +201,8 @@ def test_phones_certificate_is_used_where_nothing_is_given(bench: Bench) -> None
 
 def test_expired_certificate_is_not_tried(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     bench.run(PIN)
-    later = SimpleNamespace(now=lambda _zone: datetime.now(UTC) + timedelta(days=365))
-    monkeypatch.setattr("usbprov.engine.steps.ticket.datetime", later)
+    later = datetime.now(UTC) + timedelta(days=365)
+    monkeypatch.setattr("usbprov.engine.steps.ticket.now", lambda: later)
     with pytest.raises(UsageError, match="expired on"):
         bench.run(CERTIFICATE, replace=True, key=KeySource.EXISTING)
     assert len(bench.services.credentials) == 1

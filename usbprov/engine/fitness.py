@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -14,6 +14,7 @@ from usbprov.engine.times import local
 from usbprov.errors import ObjectUnreadable
 from usbprov.pki.certificates import user_addresses
 from usbprov.pki.keys import key_digest
+from usbprov.tape.clock import now
 
 LEAST_LEFT = timedelta(hours=1)
 """A certificate with less left is as good as expired: clients enrol anew (``protocol.md`` 13)."""
@@ -86,9 +87,9 @@ def _user(certificate: x509.Certificate, user: str | None) -> Unfitness | None:
 
 
 def _validity(certificate: x509.Certificate, _user: str | None) -> Unfitness | None:
-    now = datetime.now(UTC)
-    invalid = invalidity_at(now, certificate)
-    left = certificate.not_valid_after_utc - now
+    moment = now()
+    invalid = invalidity_at(moment, certificate)
+    left = certificate.not_valid_after_utc - moment
     if invalid:
         check = "expired" if left < timedelta(0) else "not-yet-valid"
         return Unfitness(check, f"it is not valid now, {invalid}")

@@ -1,8 +1,6 @@
 """The plan: what will be done to this phone, decided before anything is touched."""
 
-import secrets
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from usbprov.engine.events import StepName
 from usbprov.engine.fitness import LEAST_LEFT
@@ -14,6 +12,8 @@ from usbprov.errors import SlotOccupied, Unsupported
 from usbprov.ledger.records import ArtifactKind, JobRecord, JobState, NewJob
 from usbprov.phone.contract import NONCE_SIZE, Capability
 from usbprov.pki.certificates import load_certificate, thumbprint
+from usbprov.tape.clock import now
+from usbprov.tape.ports import draw
 
 _NEEDED = {
     KeySource.PHONE: Capability.GENERATE_KEY,
@@ -88,7 +88,7 @@ def _new_job(job: Job) -> NewJob:
         web_services_url=order.web_services_url,
         registrar=order.registrar,
         key_source=known(job.key_source),
-        nonce=secrets.token_bytes(NONCE_SIZE),
+        nonce=draw("key nonce", NONCE_SIZE),
     )
 
 
@@ -100,7 +100,7 @@ def _finished(job: Job, new: NewJob) -> JobRecord | None:
         return None
     certificate = load_certificate(kept)
     in_use = job.slot.active_certificate == thumbprint(certificate)
-    left = certificate.not_valid_after_utc - datetime.now(UTC)
+    left = certificate.not_valid_after_utc - now()
     return record if in_use and left > LEAST_LEFT and _settings_hold(job) else None
 
 

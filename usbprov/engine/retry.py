@@ -7,12 +7,12 @@ accounts lock, and a request that was taken cannot be told from one that was not
 
 import logging
 import random
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from usbprov.errors import CallError, ServerBusy
+from usbprov.tape import clock as job_clock
 
 logger = logging.getLogger(__name__)
 
@@ -84,8 +84,8 @@ class Retrier:
         policy: RetryPolicy,
         tell: Callable[[Retry], None],
         *,
-        sleep: Callable[[float], None] = time.sleep,
-        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = job_clock.sleep,
+        clock: Callable[[], float] = job_clock.monotonic,
         chance: Callable[[], float] = random.random,
     ) -> None:
         """Prepare.

@@ -1,7 +1,6 @@
 """A phone that is held: locked against other programs, open, and found again when it went away."""
 
 import logging
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -18,6 +17,7 @@ from usbprov.errors import (
 )
 from usbprov.phone.candidates import Candidate
 from usbprov.phone.contract import Phone, PhoneIdentity
+from usbprov.tape import clock
 from usbprov.usb.locks import Held
 
 logger = logging.getLogger(__name__)
@@ -83,15 +83,15 @@ class HeldPhone:
             UsbError: It came back, but could not be opened until the time was over.
         """
         self.phone.close()
-        deadline = time.monotonic() + seconds
+        deadline = clock.monotonic() + seconds
         while True:
             try:
                 return self._open_again()
             except _NOT_YET as error:
-                if time.monotonic() >= deadline:
+                if clock.monotonic() >= deadline:
                     raise _final(error, self.name) from None
                 logger.debug("%s is not back yet: %s", self.name, error)
-            time.sleep(_LOOK_EVERY)
+            clock.sleep(_LOOK_EVERY)
 
     def _close(self) -> None:
         self.phone.close()

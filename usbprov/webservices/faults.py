@@ -12,7 +12,7 @@ Only 28020 was seen from real servers. The other numbers are those of the lab: t
 import re
 from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -32,6 +32,7 @@ from usbprov.errors import (
     StoreUnreachable,
 )
 from usbprov.net.failures import cleaned
+from usbprov.tape.clock import now
 from usbprov.webservices.session import REDIRECTS, Answer
 from usbprov.webservices.xmlsafe import descendants, find_path, parse, text_of
 
@@ -248,7 +249,7 @@ def retry_after(answer: Answer) -> float | None:
     try:
         moment = parsedate_to_datetime(value)
         aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        seconds = (aware - datetime.now(UTC)).total_seconds()
+        seconds = (aware - now()).total_seconds()
     except (ValueError, OverflowError):
         return None
     return min(max(seconds, 0.0), _LONGEST_WAIT)

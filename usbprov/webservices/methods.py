@@ -7,7 +7,7 @@ differ in the port, in the WS-Security header, and in what HTTP does around it.
 from abc import ABC, abstractmethod
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import ClassVar, assert_never
 
@@ -22,6 +22,7 @@ from usbprov.net.credentials import (
     Way,
     WindowsCredential,
 )
+from usbprov.tape.clock import now
 from usbprov.webservices.adapters import load_pin_form
 from usbprov.webservices.metadata import TicketMethod
 from usbprov.webservices.names import PASSWORD_TEXT, SOAP, WSSE
@@ -165,8 +166,8 @@ class CertificateMethod(Method):
 
     def security(self) -> Security:
         """Return timestamp, certificate and signature, to be inserted as they are."""
-        now = datetime.now(UTC)
-        times = {"Created": now, "Expires": now + _FRESH}
+        begin = now()
+        times = {"Created": begin, "Expires": begin + _FRESH}
         texts = (f"<wsu:{name}>{time:{_MOMENT}}</wsu:{name}>" for name, time in times.items())
         stamp = timestamp("".join(texts).encode())
         signature = x509_signature(stamp, self._credential.sign)

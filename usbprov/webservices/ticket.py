@@ -5,7 +5,9 @@ A ticket is a SAML 1.1 assertion with a proof key: whoever has both acts for the
 
 import threading
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+
+from usbprov.tape import clock
 
 MARGIN = timedelta(seconds=60)
 """A ticket is not used in its last minute, as the stock client does (``protocol.md`` 4.3)."""
@@ -33,7 +35,7 @@ class Ticket:
 
     def usable(self, now: datetime | None = None) -> bool:
         """Say whether there is time enough left to use it, now or at ``now`` (UTC)."""
-        return (now or datetime.now(UTC)) < self.expires - MARGIN
+        return (now or clock.now()) < self.expires - MARGIN
 
 
 class TicketCache:

@@ -1,12 +1,12 @@
 """Key generation in the phone, waited for (PROTOCOL.md 4.1 and 4.2)."""
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
 from usbprov.errors import KeyGenerationFailed, ProtocolViolation
 from usbprov.phone.contract import Progress
+from usbprov.tape import clock
 from usbprov_drivers.smp.messages import (
     JOB,
     KEYGEN,
@@ -47,8 +47,8 @@ class KeyMaker:
 
     session: Session
     progress: Progress
-    sleep: Callable[[float], None] = time.sleep
-    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = clock.sleep
+    clock: Callable[[], float] = clock.monotonic
     limit: float = TIME_LIMIT
 
     def make(self, request: KeygenRequest) -> bytes:

@@ -1,11 +1,12 @@
 """Clock: set the phone's UTC clock, since a wrong clock refuses every certificate."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import ClassVar
 
 from usbprov.engine.events import StepName
 from usbprov.engine.job import Job, known
 from usbprov.phone.contract import Capability
+from usbprov.tape.clock import now
 
 TOLERANCE = timedelta(seconds=30)
 """How far the phone's clock may be off; certificates and tickets are minutes apart."""
@@ -30,7 +31,7 @@ class ClockStep:
 
     def run(self, job: Job) -> str:
         """Set it to this computer's time."""
-        job.phone.set_clock(datetime.now(UTC))
+        job.phone.set_clock(now())
         return f"set; it was {_words(known(job.clock_behind))}"
 
 

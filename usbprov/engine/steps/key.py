@@ -7,6 +7,7 @@ from usbprov.engine.job import Job, known
 from usbprov.engine.order import KeySource
 from usbprov.errors import PhoneRefused
 from usbprov.phone.contract import KeyState
+from usbprov.tape.ports import secret
 
 _WHERE = {
     KeySource.PHONE: "made in the phone",
@@ -56,7 +57,7 @@ def _on_host(job: Job) -> KeyState:
     from usbprov.pki.keys import generate_rsa, to_pkcs8  # noqa: PLC0415 - only when needed
 
     order = job.order
-    pkcs8 = to_pkcs8(generate_rsa(order.bits))
+    pkcs8 = secret("host-made key", lambda: to_pkcs8(generate_rsa(order.bits)))
     return job.phone.import_key(order.slot, pkcs8, job.nonce, replace=order.replace)
 
 

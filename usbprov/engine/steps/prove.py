@@ -1,6 +1,5 @@
 """Prove: read back and compare, and have the phone sign a fresh nonce."""
 
-import secrets
 from typing import ClassVar
 
 from cryptography.exceptions import InvalidSignature
@@ -12,6 +11,7 @@ from usbprov.engine.job import Job, known
 from usbprov.errors import PossessionUnproved, ReadBackDiffers
 from usbprov.phone.contract import NONCE_SIZE, POSSESSION_PREFIX, Capability, ObjectKind
 from usbprov.pki.certificates import load_certificate
+from usbprov.tape.ports import draw
 
 
 class ProveStep:
@@ -37,7 +37,7 @@ class ProveStep:
             raise ReadBackDiffers(job.phone_name)
         if Capability.PROVE not in known(job.info).capabilities:
             return "read back and equal; this model cannot prove possession"
-        nonce = secrets.token_bytes(NONCE_SIZE)
+        nonce = draw("possession nonce", NONCE_SIZE)
         signature = job.phone.prove(job.order.slot, nonce)
         job.proof.possession = _verifies(certificate, signature, nonce)
         if not job.proof.possession:

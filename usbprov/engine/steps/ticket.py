@@ -1,7 +1,6 @@
 """Ticket: prove the user to the Web Services, before anything is written to the phone."""
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import ClassVar
 
 from usbprov.engine.credentials import WORDS, secret_credential
@@ -14,6 +13,8 @@ from usbprov.errors import UsageError
 from usbprov.net.credentials import CertificateCredential, Credential, Way
 from usbprov.phone.contract import Capability, ObjectKind
 from usbprov.pki.certificates import load_certificate
+from usbprov.tape.clock import now
+from usbprov.tape.ports import plain
 from usbprov.webservices.ticket import Ticket
 
 
@@ -96,7 +97,7 @@ def _no_certificate(job: Job) -> str | None:
 def _no_kerberos(job: Job) -> str | None:
     from usbprov.net.kerberos import has_ticket  # noqa: PLC0415 - only when needed
 
-    if job.order.credential.name or has_ticket():
+    if job.order.credential.name or plain("Kerberos ticket", has_ticket):
         return None
     return "there is no Kerberos ticket on this computer"
 
@@ -120,6 +121,6 @@ def _certificate(job: Job) -> Credential:
     slot = job.order.slot
     certificate = job.phone.read(ObjectKind.CERTIFICATE, slot)
     end = load_certificate(certificate).not_valid_after_utc
-    if end <= datetime.now(UTC):
+    if end <= now():
         raise UsageError(f"the phone's certificate expired on {local(end)}: use another --auth")
     return CertificateCredential(certificate, lambda block: job.phone.sign(slot, block))

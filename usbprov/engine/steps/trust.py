@@ -1,7 +1,6 @@
 """Trust: the phone must accept the servers' chain, or it can never sign in or renew."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ClassVar
 
 from usbprov.engine.events import StepName
@@ -11,6 +10,7 @@ from usbprov.errors import PhoneCannotVerify
 from usbprov.phone.contract import Capability
 from usbprov.phone.models import chain_limits
 from usbprov.pki.limits import NO_LIMITS
+from usbprov.tape.clock import now
 
 if TYPE_CHECKING:
     from usbprov.webservices.trust.plan import TrustPlan
@@ -73,7 +73,7 @@ def _plan(job: Job) -> "TrustPlan":
 
     services, info = job.connect(), known(job.info)
     if Capability.SET_CLOCK in info.capabilities:
-        info = replace(info, clock=datetime.now(UTC))  # as the step before this one leaves it
+        info = replace(info, clock=now())  # as the step before this one leaves it
     address = web_services_address(job.order.web_services_url)
     presented = job.retry(services.presented_chain)
     server = Server(address, tuple(load_certificate(c) for c in presented))

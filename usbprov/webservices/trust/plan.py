@@ -8,7 +8,6 @@ over plain HTTP or plain LDAP counts for itself.
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from cryptography import x509
 
@@ -27,6 +26,7 @@ from usbprov.phone.contract import Phone
 from usbprov.pki.certificates import shown_name, thumbprint, to_der
 from usbprov.pki.findings import Finding, Trouble
 from usbprov.pki.validation import Verdict, leads_to
+from usbprov.tape.clock import now
 from usbprov.webservices.trust.servers import Server
 from usbprov.webservices.trust.sources import Gathered, GivenSource, Source, SourceName, gather
 from usbprov.webservices.trust.view import PhoneView
@@ -152,8 +152,8 @@ class Planner:
             *(given.certificates for given in self._gathered if given.protected),
             (c for c in found if thumbprint(c) in self._confirmed),
         )
-        now = datetime.now(UTC)
-        return frozenset(c for c in found if leads_to(c, anchors, found, now))
+        moment = now()
+        return frozenset(c for c in found if leads_to(c, anchors, found, moment))
 
     def _everything(self) -> Anchors:
         return frozenset(c for given in self._gathered for c in given.certificates)
@@ -215,7 +215,7 @@ def carry_out(phone: Phone, plan: TrustPlan) -> None:
     if plan.obstacle is not None:
         raise plan.obstacle
     if plan.set_clock:
-        phone.set_clock(datetime.now(UTC))
+        phone.set_clock(now())
     for installation in plan.installations:
         phone.add_root(to_der(installation.certificate))
         logger.debug("%s: installed %s", phone.facts.name, thumbprint(installation.certificate))

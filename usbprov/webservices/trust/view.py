@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 
 from cryptography import x509
 
@@ -11,6 +11,7 @@ from usbprov.phone.contract import Capability, Phone, PhoneInfo
 from usbprov.phone.models import chain_limits
 from usbprov.pki.certificates import load_certificate, thumbprint
 from usbprov.pki.validation import Verdict, Verifier
+from usbprov.tape.clock import now
 from usbprov.usb.devices import DeviceFacts
 from usbprov.webservices.trust.servers import Server
 
@@ -56,7 +57,7 @@ class PhoneView:
         known = frozenset(known)
         at_hand = {thumbprint(c): c for c in (*known, *server.chain)}
         held = {at_hand[digest] for digest in self.info.roots & at_hand.keys()}
-        clock = datetime.now(UTC) if clock_set and self.takes_clock else self.info.clock
+        clock = now() if clock_set and self.takes_clock else self.info.clock
         verdict = self._verdict(frozenset(held), clock, server, known)
         if verdict.trusted:
             return verdict
