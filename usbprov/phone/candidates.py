@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from usbprov.errors import NoDriver
 from usbprov.phone.contract import Driver, Phone
 from usbprov.phone.registry import driver_for
+from usbprov.phone.taping import taped
 from usbprov.usb.devices import AttachedDevice, Bus, DeviceFacts, LinkKind
 from usbprov.usb.locks import PhoneLocks
 
@@ -46,7 +47,7 @@ class Candidate:
         """Open the phone, without a lock; raises ``NoDriver`` and what ``Driver.open`` raises."""
         if self.driver is None:
             raise NoDriver(self.facts.name)
-        return self.driver.open(self.device, self.reach.link)
+        return self.driver.open(taped(self.device, self.driver), self.reach.link)
 
     def at_present(self) -> "Candidate | None":
         """Look at its port again; None: nothing is there."""

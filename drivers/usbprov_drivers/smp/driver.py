@@ -28,6 +28,7 @@ from usbprov_drivers.smp.listing import holds, read_items, roots, slot_states
 from usbprov_drivers.smp.opening import open_session
 from usbprov_drivers.smp.refusals import Attempt, error_of
 from usbprov_drivers.smp.session import Refusal, Session
+from usbprov_drivers.smp.tap import SmpTap
 from usbprov_drivers.smp.transfer import Parcel, fetch, send_parcel
 
 logger = logging.getLogger(__name__)
@@ -302,6 +303,10 @@ class SmpDriver:
             session.close()
             raise
         return SmpPhone(device.facts, session)
+
+    def tap(self, kind: LinkKind) -> SmpTap:
+        """Return what knows the cable's messages, for whoever records them."""
+        return SmpTap(kind)
 
 
 DRIVER = SmpDriver()
