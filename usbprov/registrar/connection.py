@@ -13,6 +13,7 @@ from usbprov.net.tls import trust_error, trusted_roots
 from usbprov.registrar.client import RegistrarAddress
 from usbprov.registrar.message import Message, NotSip, Request, Response, to_bytes
 from usbprov.registrar.stream import MessageStream
+from usbprov.registrar.taping import note_message
 from usbprov.registrar.wirelog import shown
 
 logger = logging.getLogger(__name__)
@@ -112,6 +113,7 @@ class Connection:
         """
         begin = time.monotonic()
         logger.debug("to %s:\n%s", self.server, shown(request))
+        note_message(request, sent=True)
         try:
             with time_limit(self._limits.answer):
                 self._socket.sendall(to_bytes(request))
@@ -122,6 +124,7 @@ class Connection:
             raise self._failure(error, self._limits.answer) from None
         took = (time.monotonic() - begin) * 1000
         logger.debug("from %s after %.0f ms:\n%s", self.server, took, shown(answer))
+        note_message(answer, sent=False)
         return answer
 
     def _answer(self, request: Request) -> Response:

@@ -4,6 +4,7 @@ import functools
 import secrets
 import time
 import uuid
+from base64 import b64encode
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -13,6 +14,8 @@ from usbprov.net.credentials import Credential, Way
 from usbprov.net.deadline import DEFAULT_LIMITS, TimeLimits
 from usbprov.net.site import DEFAULT_TLS, Site
 from usbprov.phone.endpoint import Endpoint
+from usbprov.tape.deck import hide
+from usbprov.tape.ports import draw, passing
 from usbprov.webservices.ticket import Ticket, TicketCache, sip_uri
 from usbprov.webservices.urls import host_of, port_of, server_of, service_url
 
@@ -64,6 +67,7 @@ class WebServices:
         self._tried: set[Credential] = set()
         self._secrets: set[str] = set()
         self._connection_is_someones = False
+        self._chain: list[bytes] = []
 
     def __enter__(self) -> Self:
         return self
@@ -145,8 +149,11 @@ class WebServices:
 
     def kept_ticket(self, user: str) -> Ticket | None:
         """Return a ticket for a user that was got before and can still be used, or None."""
+        from usbprov.webservices.taping import kept_ticket_port
+
         offer = self.offer()
-        return self._tickets.find(server_of(offer.issuer), user, offer.publish_location)
+        where = server_of(offer.issuer), user, offer.publish_location
+        return passing(kept_ticket_port(user), lambda: self._tickets.find(*where))
 
     def ticket(self, credential: Credential, endpoint: Endpoint, user: str | None) -> Ticket:
         """Obtain a Web ticket, and keep it; the credential is sent once.
@@ -177,6 +184,7 @@ class WebServices:
         if credential in self._tried:
             raise CredentialRefused(server_of(location), "sent once already; it is not sent again")
         entropy = secrets.token_bytes(KEY_SIZE)
+        hide({b64encode(entropy).decode("ascii")})
         claimed = user if method.claims_user else None
         fields = issue.issue_fields(offer.publish_location, endpoint, entropy, claimed)
         security = method.security()
@@ -197,12 +205,16 @@ class WebServices:
     ) -> "Answer":
         """Send the request for a ticket, and return an answer that is no complaint."""
         from usbprov.webservices import faults, soap
+        from usbprov.webservices.taping import whole_sign_in
 
         self._secrets |= method.secrets
+        hide(method.secrets)
         if self._connection_is_someones:
             self._session.close()  # the next user gets a new one
         self._connection_is_someones |= method.signs_in_connection
         send = method.sender(self._session.post)
+        if method.signs_in_connection:
+            send = whole_sign_in(send)
         answer = soap.call(send, soap.Operation.ISSUE, location, security, fields)
         error = faults.complaint_error(answer, self._secrets)
         if error is not None:
@@ -229,7 +241,7 @@ class WebServices:
         """
         from usbprov.webservices import faults, publish, soap
 
-        request_id = uuid.uuid4()
+        request_id = uuid.UUID(bytes=draw("request id", 16), version=4)
         insert = soap.insert_of(publish.security_content(ticket))
         fields = publish.publish_fields(ticket.sip_uri, request, endpoint, request_id)
         location = self.offer().publish_location
@@ -248,6 +260,13 @@ class WebServices:
             ServiceError: The server is not reached.
             TrustError: It cannot prove who it is.
         """
+        from usbprov.webservices.taping import certificates_port
+
+        port = certificates_port("presented chain", self.server)
+        self._chain = passing(port, self._presented_chain)
+        return self._chain
+
+    def _presented_chain(self) -> list[bytes]:
         from usbprov.net.failures import exchange_error
         from usbprov.net.tls import presented_chain
 
@@ -262,8 +281,9 @@ class WebServices:
     def trusted_roots(self) -> list[bytes]:
         """Return the trust anchors (DER) known so far; ask after ``presented_chain``."""
         from usbprov.net.tls import trusted_roots
+        from usbprov.webservices.taping import anchors_port
 
-        return trusted_roots(self._tls)
+        return passing(anchors_port(self._chain), lambda: trusted_roots(self._tls))
 
     def chain_download(self) -> "Source":
         """Return the server's download of its chain, as a source that is not asked yet.
@@ -271,10 +291,11 @@ class WebServices:
         Raises:
             ConfigInvalid: The site's file for its form cannot be used.
         """
+        from usbprov.webservices.taping import TapedSource
         from usbprov.webservices.trust.download import DownloadSource, anonymous_url, site_form
 
         form = site_form(self._site.chain_form)
-        return DownloadSource(anonymous_url(self.url), form, self._limits)
+        return TapedSource(DownloadSource(anonymous_url(self.url), form, self._limits))
 
 
 def _check_user(ticket: Ticket, user: str | None, server: str) -> None:

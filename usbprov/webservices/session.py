@@ -17,6 +17,8 @@ from usbprov import __version__
 from usbprov.errors import RedirectRefused, ServerTimeout
 from usbprov.net.deadline import TimeLimits, time_limit
 from usbprov.net.failures import exchange_error
+from usbprov.tape.deck import player, recorder
+from usbprov.tape.ports import passing
 from usbprov.webservices.bodies import read_capped
 from usbprov.webservices.urls import redirected, server_of
 
@@ -160,6 +162,16 @@ class HttpSession:
         return self._exchange("POST", url, body, headers)
 
     def _exchange(
+        self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]
+    ) -> Answer:
+        if recorder() is None and player() is None:
+            return self._exchange_now(method, url, body, headers)
+        from usbprov.webservices.taping import exchange_port  # noqa: PLC0415 - needs this module
+
+        port = exchange_port(method, url, body, headers)
+        return passing(port, lambda: self._exchange_now(method, url, body, headers))
+
+    def _exchange_now(
         self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]
     ) -> Answer:
         began, self._answering = time.monotonic(), False

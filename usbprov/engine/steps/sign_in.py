@@ -3,13 +3,19 @@
 The phone's key signs the handshake where it is; the registration is ended again at once.
 """
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from usbprov.engine.events import StepName
 from usbprov.engine.job import Job, known
 from usbprov.errors import RegistrarError, TrustError
 from usbprov.net.credentials import CertificateCredential
 from usbprov.phone.contract import Capability
+from usbprov.tape.ports import passing
+
+if TYPE_CHECKING:
+    from usbprov.registrar.client import SignIn
+
+# ruff: noqa: PLC0415 - SIP is imported when somebody signs in
 
 
 class SignInStep:
@@ -30,13 +36,20 @@ class SignInStep:
 
     def run(self, job: Job) -> str:
         """Sign in and out; only a Registrar that proves itself counts."""
+        from usbprov.registrar.taping import sign_in_port
+
         slot, phone = job.order.slot, job.phone
         credential = CertificateCredential(
             known(job.certificate), lambda block: phone.sign(slot, block)
         )
         registrar, user = job.reach(), known(job.user)
+        port = sign_in_port(user, credential, known(job.order.registrar))
+
+        def sign_in() -> "SignIn":
+            return passing(port, lambda: registrar.sign_in(user, credential, job.endpoint))
+
         try:
-            found = job.retry(lambda: registrar.sign_in(user, credential, job.endpoint))
+            found = job.retry(sign_in)
         except (RegistrarError, TrustError):
             job.proof.sign_in = False
             raise
