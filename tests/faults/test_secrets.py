@@ -50,7 +50,7 @@ def test_a_whole_job_at_debug_level_tells_nothing(tmp_path: Path, personality: s
 
 def ticket_marks() -> list[bytes]:
     """What every ticket has: its assertion, and the names of the elements around its secrets."""
-    return [b"SamlSecurityToken-", b"<saml:", b"BinarySecret", b"UsernameToken", b"CipherValue"]
+    return [b"SamlSecurityToken-", b"<saml:", b"BinarySecret", b"Username>", b"CipherValue"]
 
 
 def key_bytes(lab: Station) -> list[bytes]:

@@ -19,6 +19,7 @@ from usbprov.engine.order import Order
 from usbprov.engine.result import Result
 from usbprov.engine.retry import RetryPolicy
 from usbprov.engine.runner import Runner
+from usbprov.engine.taping import Conditions, JobTape, taping
 from usbprov.errors import UsbprovError
 from usbprov.ledger.ledger import Ledger
 from usbprov.net.site import Site
@@ -42,6 +43,7 @@ class Manner:
     retries: RetryPolicy = field(default_factory=RetryPolicy)
     return_seconds: float = 0.0
     tickets: TicketCache = field(default_factory=TicketCache)
+    tape: bool = True
 
     def scene(self, order: Order, step: str) -> Scene:
         """Return the servers that may be looked at, to tell the causes of a failure apart."""
@@ -61,6 +63,7 @@ def provision_one(
     shown = progress(silent=manner.as_json or manner.quiet)
     with contextlib.ExitStack() as stack:
         stack.callback(shown.close)
+        tape = _tape(candidate, order, ledger, manner, stack)
         held = stack.enter_context(hold(candidate))
         connect = _connector(order.web_services_url, manner, stack)
         reach = _registrar(order.registrar, manner, stack)
@@ -71,10 +74,12 @@ def provision_one(
 
         job = Job(order, held.phone, ledger, connect, ask, reach, held, manner.return_seconds)
         job.retries = manner.retries
-        runner = Runner(job, shown)
+        runner = Runner(job, tape.listening(shown) if tape else shown)
         try:
             result = runner.run(dry_run=manner.dry_run)
         except UsbprovError as error:
+            if tape:
+                tape.failed(error)
             failed = runner.result(error)
             context = context_of(job, failed)
             examine(error, context, manner.scene(order, context.step))
@@ -82,8 +87,20 @@ def provision_one(
                 raise
             documents.show(documents.result(failed))
             raise ToldError(error) from None
+        if tape:
+            tape.succeeded(result)
     _show(result, manner)
     return result
+
+
+def _tape(
+    candidate: Candidate, order: Order, ledger: Ledger, manner: Manner, stack: contextlib.ExitStack
+) -> JobTape | None:
+    """Record the job from here on, unless nothing is done, or it is not wished."""
+    if manner.dry_run or not manner.tape:
+        return None
+    conditions = Conditions(manner.return_seconds, manner.retries)
+    return stack.enter_context(taping(ledger, order, candidate, conditions))
 
 
 def _connector(url: str, manner: Manner, stack: contextlib.ExitStack) -> Callable[[], Services]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from usbprov.engine.retry import Retry
+from usbprov.ledger.records import JobRecord
 
 
 class StepName(StrEnum):
@@ -80,5 +81,18 @@ class StepEnded:
     learnt: str
 
 
-Event = StepBegun | StepProgress | StepRetry | PhoneAwaited | StepEnded
+@dataclass(frozen=True)
+class JobKnown:
+    """The ledger has the job, from now on or from before.
+
+    Attributes:
+        record: The job.
+        earlier: Whether an earlier run began it.
+    """
+
+    record: JobRecord
+    earlier: bool
+
+
+Event = JobKnown | StepBegun | StepProgress | StepRetry | PhoneAwaited | StepEnded
 Listener = Callable[[Event], None]

@@ -4,10 +4,10 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
 from typing import NoReturn
 
 from usbprov.engine.events import (
+    JobKnown,
     Listener,
     Mark,
     PhoneAwaited,
@@ -35,6 +35,7 @@ from usbprov.errors import (
 )
 from usbprov.ledger.records import ArtifactKind, JobState, StepState
 from usbprov.pki.certificates import load_certificate, summarise
+from usbprov.tape.clock import now
 
 logger = logging.getLogger(__name__)
 
@@ -106,7 +107,7 @@ class Runner:
         if job.held:
             job.held.bind(info.identity)
         if info.clock is not None:
-            job.clock_behind = datetime.now(UTC) - info.clock
+            job.clock_behind = now() - info.clock
         return f"{info.vendor} {info.model}, firmware {info.firmware}, MAC {info.mac}"
 
     def _make_plan(self) -> str:
@@ -132,6 +133,7 @@ class Runner:
         """Show again that the finished job holds; asks the server nothing, records nothing."""
         job, record = self._job, known(plan.done)
         job.record, job.user = record, record.user
+        self._listener(JobKnown(record, earlier=True))
         job.certificate = job.ledger.artifact(record.id, ArtifactKind.CERTIFICATE)
         self._look(StepName.PROVE, lambda: ProveStep().run(job))
         self._outcome = Outcome.ALREADY
@@ -140,6 +142,7 @@ class Runner:
         job = self._job
         job.record = plan.resumes or job.ledger.open_job(plan.new)
         job.user = job.record.user
+        self._listener(JobKnown(job.record, earlier=plan.resumes is not None))
         # A job that is gone on with may have made its key in an earlier run.
         earlier = job.ledger.steps(job.record.id)
         self._key_begun = any(step.name == StepName.KEY for step in earlier)

@@ -56,6 +56,11 @@ class Ledger:
         """Close the file; may be called twice."""
         self._database.close()
 
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._database.path
+
     # --- jobs
 
     def open_job(self, new: NewJob) -> JobRecord:

@@ -67,6 +67,7 @@ from usbprov.webservices.urls import service_url
     is_flag=True,
     help="Do not sign in at the Registrar in the end.",
 )
+@click.option("--no-tape", is_flag=True, help="Do not record the job for a support bundle.")
 @json_option
 def provision(
     phone: str | None,
@@ -83,6 +84,7 @@ def provision(
     replace: bool,
     dry_run: bool,
     no_sign_in: bool,
+    no_tape: bool,
     as_json: bool,
     **given: Any,
 ) -> None:
@@ -129,6 +131,7 @@ def provision(
         site=servers,
         retries=RetryPolicy(seconds=retry_seconds),
         return_seconds=return_seconds,
+        tape=not no_tape,
     )
     with settings.ledger() as ledger:
         provision_one(settings.find(phone), order, ledger, secret, manner)
