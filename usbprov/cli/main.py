@@ -43,6 +43,14 @@ COMMANDS = {
     ),
     "udev": ("usbprov.cli.commands.udev:udev", "Let the users of this computer open phones."),
     "ledger": ("usbprov.cli.commands.ledger:ledger", "Look at past and unfinished jobs."),
+    "support-bundle": (
+        "usbprov.cli.commands.support_bundle:support_bundle",
+        "What one job said and heard, without secrets, in one file.",
+    ),
+    "replay": (
+        "usbprov.cli.commands.replay:replay",
+        "Show a support bundle's job, or run it again without any server.",
+    ),
     "drivers": ("usbprov.cli.commands.drivers:list_drivers", "Show the phone families known."),
     "lab": ("usbprov.cli.commands.lab:lab", "Run the other side: servers and emulated phones."),
 }
