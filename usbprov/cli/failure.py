@@ -2,13 +2,13 @@
 
 import logging
 import os
-import shutil
 import sys
 from collections.abc import Iterable
 
 import click
 
 from usbprov.cli import diagnosing, documents
+from usbprov.cli.text import hanging
 from usbprov.engine.diagnosis.examining import diagnosis_of
 from usbprov.errors import ExitCode, Interrupted, UsageError, UsbprovError
 
@@ -91,8 +91,7 @@ def _headline(code: str, words: str) -> None:
 
 def _hanging(name: str, words: str) -> str:
     """Wrap to the terminal's width, with the words in a column of their own."""
-    width = shutil.get_terminal_size().columns if sys.stderr.isatty() else 1000
-    return click.wrap_text(words, width, f"  {name:<14}", " " * 16)
+    return hanging(f"  {name:<14}", words, is_terminal=sys.stderr.isatty())
 
 
 def _tell_bug(error: BaseException) -> int:

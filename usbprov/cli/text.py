@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
@@ -41,5 +42,19 @@ def paragraph(name: str, words: str) -> str:
 
     Into a file or pipe nothing is wrapped: a command that is split cannot be copied.
     """
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 100_000
-    return click.wrap_text(words, width, name, " " * len(name))
+    return hanging(name, words, is_terminal=sys.stdout.isatty())
+
+
+def hanging(name: str, words: str, *, is_terminal: bool) -> str:
+    """Put words beside their name; on a terminal they are wrapped, never within a word."""
+    if not is_terminal:
+        return name + words
+    lines = textwrap.wrap(
+        words,
+        shutil.get_terminal_size().columns,
+        initial_indent=name,
+        subsequent_indent=" " * len(name),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return "\n".join(lines)
