@@ -70,9 +70,11 @@ class RecordedLink:
 
     def write(self, data: bytes, timeout: float) -> None:
         """Send; see ``Link``."""
-        self._note(Kind.SENT, self._tap.sent if self._tap else None, data)
         with self._failing("write"):
-            self._link.write(data, timeout)
+            try:
+                self._link.write(data, timeout)
+            finally:  # not before: now the phone is at work, and nobody waits for this
+                self._note(Kind.SENT, self._tap.sent if self._tap else None, data)
 
     def read(self, timeout: float) -> bytes:
         """Receive; see ``Link``."""
