@@ -126,7 +126,8 @@ def test_it_notices_a_signature_by_another_key(at: Station, run: Run) -> None:
     ],
 )
 def test_refusals_reach_its_user(at: Station, run: Run, told: str, outcome: str) -> None:
-    assert told in run("tls-dsk").outcome()
+    pidgin = run("tls-dsk")
+    assert told in pidgin.outcome(), pidgin.log
     assert [sign_in.outcome[: len(outcome)] for sign_in in seen(at)] == [outcome]
 
 
