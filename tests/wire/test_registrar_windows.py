@@ -64,7 +64,7 @@ def test_a_wrong_password_is_sent_once() -> None:
     ("changes", "check"),
     [
         ({"signs": False}, "unsigned"),
-        ({"signature": lambda right: right[:-9] + "f" + right[-8:]}, "signature"),
+        ({"signature": lambda right: f"{right[:-1]}{int(right[-1], 16) ^ 1:x}"}, "signature"),
         ({"signature": lambda right: "01000000" + "0" * 16 + "64000000"}, "signature"),
     ],
 )

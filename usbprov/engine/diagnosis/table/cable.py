@@ -123,7 +123,7 @@ LPE = Cause(
     "lpe-no-public-protocol",
     "It is a Lync Phone Edition phone: what its cable needs to take a key was never published.",
     "`usbprov list` shows model and driver.",
-    "Sign it in over its own network by extension and PIN; `usbprov check phone-bootstrap` tries that beforehand.",
+    "Sign it in over its own network by PIN; `usbprov discover` and `usbprov check phone-bootstrap` try that beforehand.",
     known=("13", "T1", "T4"),
 )
 LPE_FIRMWARE = Cause(
