@@ -24,6 +24,7 @@ DEV_TOOLS = {
     "kinit": "krb5-user",
     "krb5-config": "libkrb5-dev",
     "gcc": "gcc",
+    "pg_ctlcluster": "postgresql",
     "/usr/lib/purple-2/libsipe.so": "pidgin-sipe",
     "/usr/include/libpurple/purple.h": "libpurple-dev",
 }
