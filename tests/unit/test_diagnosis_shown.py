@@ -1,7 +1,9 @@
 """How a diagnosis is told: on a terminal, in a pipe, as JSON, and by `usbprov explain`."""
 
 import json
+import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -153,14 +155,10 @@ def test_a_job_that_ended_well_needs_no_explanation(
 
 
 def test_a_ledger_of_an_older_version_gets_its_place_for_facts(tmp_path: Path) -> None:
-    import sqlite3
-
     file = tmp_path / "ledger.sqlite3"
-    with Ledger(file) as ledger:
-        job(ledger, None)
-    connection = sqlite3.connect(file)
-    connection.execute("DROP TABLE failure")
-    connection.close()
+    old = Path(__file__).parents[1] / "data" / "ledger" / "schema-1.sql"
+    with closing(sqlite3.connect(file)) as connection:
+        connection.executescript(old.read_text("utf-8"))
     with Ledger(file) as ledger:
         number = job(ledger, STORE)
         assert ledger.facts(number)["error_id"] == 28911

@@ -23,7 +23,8 @@ def names(requirements):
 
 RUNTIME = names(PROJECT["dependencies"])
 EXTRAS = {
-    extra: names(PROJECT["optional-dependencies"][extra]) for extra in ("kerberos", "lab", "ldap")
+    extra: names(PROJECT["optional-dependencies"][extra])
+    for extra in ("kerberos", "lab", "ldap", "postgres")
 }
 LAB = RUNTIME | EXTRAS["lab"]
 PLACES = {
@@ -31,6 +32,7 @@ PLACES = {
     ROOT / "usbprov" / "lab" / "registrar" / "kerberos.py": "kerberos",
     ROOT / "usbprov" / "net" / "kerberos.py": "kerberos",
     ROOT / "usbprov" / "webservices" / "trust" / "ldap.py": "ldap",
+    ROOT / "usbprov" / "ledger" / "postgres.py": "postgres",
 }
 """The folders and files that may import what an extra has."""
 

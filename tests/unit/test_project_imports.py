@@ -13,6 +13,8 @@ HEAVY = (
     "requests",
     "cryptography",
     "sqlalchemy",
+    "alembic",
+    "psycopg",
     "rich",
     "usb",
     "serial",

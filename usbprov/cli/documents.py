@@ -211,6 +211,8 @@ def job(record: "JobRecord") -> Document:
         "extension": record.extension,
         "web_services_url": record.web_services_url,
         "key": record.key_source,
+        "bench": record.bench,
+        "roster": record.roster,
         "error": {"code": record.error_code, "message": record.error}
         if record.error_code
         else None,

@@ -9,13 +9,16 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from usbprov import __version__
 from usbprov.cli.lazy import LazyGroup
-from usbprov.cli.settings import ENVIRONMENT_PREFIX, Invocation, Settings, load_config
+from usbprov.cli.settings import ENVIRONMENT_PREFIX, Invocation, Settings, ledger_place, load_config
+
+if TYPE_CHECKING:
+    from usbprov.ledger.address import LedgerPlace
 
 COMMANDS = {
     "demo": ("usbprov.cli.commands.demo:demo", "Provision emulated phones against a lab, here."),
@@ -97,8 +100,10 @@ Exit codes: 0 done, 2 usage, 3 phone or USB, 4 refused, 5 server not reached, 6 
     "--ledger",
     "ledger_file",
     envvar=f"{ENVIRONMENT_PREFIX}_LEDGER",
-    type=click.Path(path_type=Path),
-    help="The record of jobs; by default in the user's state folder.",
+    type=ledger_place,
+    metavar="FILE|URL",
+    help="The record of jobs: a file, by default in the user's state folder, or"
+    " postgresql://USER@HOST/DATABASE (docs/ledger.md).",
 )
 @click.option(
     "--link",
@@ -117,7 +122,7 @@ Exit codes: 0 done, 2 usage, 3 phone or USB, 4 refused, 5 server not reached, 6 
 def cli(
     ctx: click.Context,
     bus: tuple[str, ...],
-    ledger_file: Path | None,
+    ledger_file: "LedgerPlace | None",
     link: str | None,
     lock_dir: Path | None,
     verbose: int,

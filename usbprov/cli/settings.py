@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 if TYPE_CHECKING:
+    from usbprov.ledger.address import LedgerPlace
     from usbprov.ledger.ledger import Ledger
     from usbprov.net.site import Site
     from usbprov.phone.candidates import Candidate, Reach
@@ -32,14 +33,14 @@ class Settings(NamedTuple):
 
     Attributes:
         bus_uris: Where phones are looked for; none means the kernel's bus.
-        ledger_file: The ledger's file, or None for the default one.
+        ledger_file: Where the ledger is, or None for the default file.
         verbosity: 0 quiet, 1 normal, 2 verbose, 3 debug.
         link: The kind of cable to speak over, or None for the best there is.
         lock_dir: Where the locks of phones are, or None for the system's place.
     """
 
     bus_uris: tuple[str, ...]
-    ledger_file: Path | None
+    ledger_file: "LedgerPlace | None"
     verbosity: int
     link: str | None = None
     lock_dir: Path | None = None
@@ -84,6 +85,17 @@ class Settings(NamedTuple):
         from usbprov.ledger.ledger import Ledger
 
         return Ledger(self.ledger_file or default_ledger())
+
+
+def ledger_place(text: str) -> "LedgerPlace":
+    """Read the value of ``--ledger``: a file, or the URL of a PostgreSQL database.
+
+    Raises:
+        LedgerAddressInvalid: It is a URL that cannot be used, or that holds a password.
+    """
+    from usbprov.ledger.address import parse_place
+
+    return parse_place(text)
 
 
 def default_ledger() -> Path:

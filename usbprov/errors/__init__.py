@@ -28,7 +28,9 @@ code and is generated from this module.
     ├── DirectoryError ─ DirectoryUnreachable, DirectoryRefused
     ├── CheckFailed ─ CertificateUnfit, ReadBackDiffers, PossessionUnproved, ObjectUnreadable,
     │                 InstalledUnfit
-    ├── LedgerError ─ LedgerUnusable, LedgerTooNew, NoSuchJob
+    ├── LedgerError ─ LedgerUnusable, LedgerTooNew, NoSuchJob, LedgerAltered, LedgerHashUnknown,
+    │                 LedgerAddressInvalid, LedgerDependencyMissing, LedgerUnreached,
+    │                 LedgerSignInRefused, LedgerDenied, LedgerBusy, LedgerNotDurable
     ├── JobError ─ Interrupted, JobBusy, SomeFailed
     ├── DiscoveryError ─ NothingFound, DhcpNotPermitted, OptionInvalid, RegistrarNotFound
     ├── TapeError ─ BundleInvalid, NothingRecorded, NotOnTape, ReplayDiffers, BundleNotWritten
@@ -69,7 +71,21 @@ from usbprov.errors.discovery import (
 from usbprov.errors.host import ChecksFailed, HostError, LocksUnusable, RulesNotChanged
 from usbprov.errors.job import Interrupted, JobBusy, JobError, SomeFailed
 from usbprov.errors.lab import GadgetUnusable, LabDependencyMissing, LabError, LabUnusable
-from usbprov.errors.ledger import LedgerError, LedgerTooNew, LedgerUnusable, NoSuchJob
+from usbprov.errors.ledger import (
+    LedgerAddressInvalid,
+    LedgerAltered,
+    LedgerBusy,
+    LedgerDenied,
+    LedgerDependencyMissing,
+    LedgerError,
+    LedgerHashUnknown,
+    LedgerNotDurable,
+    LedgerSignInRefused,
+    LedgerTooNew,
+    LedgerUnreached,
+    LedgerUnusable,
+    NoSuchJob,
+)
 from usbprov.errors.phone import (
     CredentialMismatch,
     KeyGenerationFailed,
@@ -172,8 +188,17 @@ __all__ = [
     "LabDependencyMissing",
     "LabError",
     "LabUnusable",
+    "LedgerAddressInvalid",
+    "LedgerAltered",
+    "LedgerBusy",
+    "LedgerDenied",
+    "LedgerDependencyMissing",
     "LedgerError",
+    "LedgerHashUnknown",
+    "LedgerNotDurable",
+    "LedgerSignInRefused",
     "LedgerTooNew",
+    "LedgerUnreached",
     "LedgerUnusable",
     "LinkBroken",
     "LinkTimeout",

@@ -1,102 +1,138 @@
-"""Opening the ledger's database: durable settings, schema check, one kind of error."""
+"""The ledger's transactions: opened when first used, repeated when lost, one kind of error."""
 
-import contextlib
-import sqlite3
+import logging
+import threading
 import time
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.pool import ConnectionPoolEntry
 
-from usbprov.errors import LedgerTooNew, LedgerUnusable
-from usbprov.ledger.schema import SCHEMA, failures, meta, metadata
+from usbprov.ledger import chain, migration
+from usbprov.ledger.address import LedgerPlace, PostgresAddress
+from usbprov.ledger.backend import Backend, Failure
+from usbprov.ledger.chain import Write
+from usbprov.ledger.entries import Entry
+from usbprov.ledger.sqlite import Sqlite
 
-BUSY_SECONDS = 10
-"""How long a write waits for another process before it gives up."""
+T = TypeVar("T")
 
-_RETRY_SECONDS = 0.02
+RETURN_SECONDS = 30.0
+"""How long a server that was reached before, and went away, is waited for."""
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class _Sent(Generic[T]):
+    """What a transaction has come to when its commit is about to be sent."""
+
+    entry: Entry | None
+    result: T
 
 
 class Database:
-    """An SQLite file in WAL mode with full synchronisation: a commit survives a power cut."""
+    """A ledger's database; any number of threads may use it at the same time."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, place: LedgerPlace) -> None:
+        self.place = place
+        self.backend = _backend(place)
+        self._opening = threading.Lock()
         self._engine: Engine | None = None
 
-    @contextlib.contextmanager
-    def begin(self) -> Iterator[Connection]:
-        """Give a connection in a transaction that is durable when the block ends.
+    def read(self, work: Callable[[Connection], T]) -> T:
+        """Run ``work``, which reads with one statement.
 
         Raises:
-            LedgerUnusable: The file cannot be opened, read or written.
-            LedgerTooNew: Its schema is newer than this program.
+            LedgerError: As of ``usbprov/errors/ledger.py``.
         """
-        with self._translated():
-            engine = self._engine or self._open()
-            with engine.begin() as connection:
-                yield connection
+        return self._repeated(lambda: self._read(work, self.backend.reading))
+
+    def snapshot(self, work: Callable[[Connection], T]) -> T:
+        """Run ``work``, which reads with several statements and is to see one moment."""
+        return self._repeated(lambda: self._read(work, self.backend.snapshot))
+
+    def write(self, kind: str, work: Callable[[Write], T]) -> T:
+        """Run ``work`` in a transaction, which is durable when this returns.
+
+        A transaction that was lost is repeated as a whole once it is known that it was not
+        committed: its entry in the chain tells. What appends no entry must do no harm twice.
+
+        Args:
+            kind: What the chain's entry says that was done.
+            work: May be called again.
+
+        Raises:
+            LedgerError: As of ``usbprov/errors/ledger.py``.
+        """
+        sent: list[_Sent[T]] = []
+        return self._repeated(lambda: self._write(kind, work, sent))
 
     def close(self) -> None:
         """Close every connection; may be called twice."""
-        if self._engine is not None:
-            self._engine.dispose()
-            self._engine = None
+        with self._opening:
+            if self._engine is not None:
+                self._engine.dispose()
+                self._engine = None
 
-    @contextlib.contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except (SQLAlchemyError, OSError) as error:
-            reason = str(getattr(error, "orig", None) or error)
-            raise LedgerUnusable(str(self.path), reason) from None
+    def _read(self, work: Callable[[Connection], T], options: Mapping[str, Any]) -> T:
+        with self._opened().connect() as connection:
+            connection.execution_options(**options)
+            with connection.begin():
+                return work(connection)
+
+    def _write(self, kind: str, work: Callable[[Write], T], sent: list[_Sent[T]]) -> T:
+        with self.backend.turn(), self._opened().begin() as connection:
+            if sent and sent[-1].entry and chain.has(connection, sent[-1].entry):
+                return sent[-1].result
+            sent.clear()
+            write = Write(connection)
+            result = work(write)
+            sent.append(_Sent(write.seal(kind), result))
+        return result
+
+    def _repeated(self, run: Callable[[], T]) -> T:
+        """Run it, again and again while the connection is lost or the server had to undo it."""
+        deadline, pause = time.monotonic() + RETURN_SECONDS, _FIRST_PAUSE
+        while True:
+            try:
+                return run()
+            except (SQLAlchemyError, OSError) as error:
+                if time.monotonic() + pause > deadline or not self._passes(error):
+                    raise self.backend.translated(error) from None
+                logger.debug("the ledger is tried again: %s", error)
+            time.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def _passes(self, error: Failure) -> bool:
+        """A server that was never reached is not waited for."""
+        if self._engine is None:
+            return False
+        return self.backend.is_lost(error) or self.backend.is_undone(error)
+
+    def _opened(self) -> Engine:
+        with self._opening:
+            if self._engine is None:
+                self._engine = self._open()
+            return self._engine
 
     def _open(self) -> Engine:
-        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # The file holds who works where; it is created for its owner only before SQLite sees it.
-        self.path.touch(mode=0o600, exist_ok=True)
-        engine = create_engine(f"sqlite:///{self.path}", connect_args={"timeout": BUSY_SECONDS})
-        event.listen(engine, "connect", _make_durable)
-        event.listen(engine, "begin", _take_write_lock)
-        with engine.begin() as connection:
-            self._check_schema(connection)
-        self._engine = engine
+        engine = self.backend.engine()
+        try:
+            migration.prepare(engine, self.backend)
+        except BaseException:
+            engine.dispose()
+            raise
         return engine
 
-    def _check_schema(self, connection: Connection) -> None:
-        if not inspect(connection).has_table(meta.name):
-            metadata.create_all(connection)
-            connection.execute(insert(meta).values(name="schema", value=str(SCHEMA)))
-            return
-        found = int(connection.execute(select(meta.c.value).filter_by(name="schema")).scalar_one())
-        if found > SCHEMA:
-            raise LedgerTooNew(str(self.path), found, SCHEMA)
-        failures.create(connection, checkfirst=True)
 
+def _backend(place: LedgerPlace) -> Backend:
+    if not isinstance(place, PostgresAddress):
+        return Sqlite(place)
+    from usbprov.ledger.postgres import Postgres  # noqa: PLC0415 - few need it
 
-def _make_durable(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
-    # The driver is to begin no transactions of its own: it would commit each CREATE TABLE alone.
-    connection.isolation_level = None
-    _switch_to_wal(connection, time.monotonic() + BUSY_SECONDS)
-    for pragma in ("synchronous=FULL", "foreign_keys=ON"):
-        connection.execute(f"PRAGMA {pragma}").close()
-
-
-def _switch_to_wal(connection: sqlite3.Connection, deadline: float) -> None:
-    """Wait, too, for another process that is just switching: here SQLite itself does not."""
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode=WAL").close()
-        except sqlite3.OperationalError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(_RETRY_SECONDS)
-        else:
-            return
-
-
-def _take_write_lock(connection: Connection) -> None:
-    """Take the lock at the beginning, where SQLite waits for it; an upgrade later would fail."""
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    return Postgres(place)

@@ -2,15 +2,29 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import ColumnElement, RowMapping, and_, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Executable,
+    RowMapping,
+    and_,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+)
 
 from usbprov.errors import NoSuchJob, UsbprovError
+from usbprov.ledger.address import LedgerPlace, state_file
+from usbprov.ledger.benches import Benches
+from usbprov.ledger.chain import Write
+from usbprov.ledger.claims import Claims
 from usbprov.ledger.database import Database
 from usbprov.ledger.records import (
     ArtifactKind,
@@ -22,9 +36,10 @@ from usbprov.ledger.records import (
     StepState,
 )
 from usbprov.ledger.schema import artifacts, failures, jobs, steps
+from usbprov.ledger.verify import Verified, verify
 
-_MOST_DIGITS = 18
-"""Of a job's number: what fits into 64 bits."""
+_MOST_DIGITS = 9
+"""Of a job's number: what fits into the 32 bits that PostgreSQL gives it."""
 
 
 def _now() -> datetime:
@@ -32,14 +47,46 @@ def _now() -> datetime:
 
 
 class Ledger:
-    """The record of all jobs of this computer.
+    """The record of all jobs of this computer, or of several benches.
 
-    Every method is one durable transaction, and may raise ``LedgerUnusable``. No secret is ever
-    given to it.
+    Every method is one durable transaction, and may raise a ``LedgerError``. Any number of threads
+    may use one ledger. No secret is ever given to it.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._database = Database(path)
+    def __init__(self, place: LedgerPlace) -> None:
+        self.database = Database(place)
+
+    @property
+    def path(self) -> Path:
+        """The file, beside which more is kept of its jobs.
+
+        For a database on a server it is a name in this user's state folder: that is kept on the
+        computer where the job was done.
+        """
+        place = self.database.place
+        return place if isinstance(place, Path) else state_file(place)
+
+    @property
+    def claims(self) -> Claims:
+        """Who works on which user and phone."""
+        return Claims(self.database)
+
+    @property
+    def benches(self) -> Benches:
+        """The benches that share the ledger, and what their ports show."""
+        return Benches(self.database)
+
+    def verify(self, expect: str | None = None) -> Verified:
+        """Check that all is as it was written.
+
+        Args:
+            expect: The hash that the last entry had at an earlier time.
+
+        Raises:
+            LedgerAltered: Something is not.
+            LedgerHashUnknown: No entry has that hash.
+        """
+        return verify(self.database, expect)
 
     def __enter__(self) -> Self:
         return self
@@ -53,56 +100,53 @@ class Ledger:
         self.close()
 
     def close(self) -> None:
-        """Close the file; may be called twice."""
-        self._database.close()
-
-    @property
-    def path(self) -> Path:
-        """The file."""
-        return self._database.path
+        """Close the file or the connections; may be called twice."""
+        self.database.close()
 
     # --- jobs
 
     def open_job(self, new: NewJob) -> JobRecord:
         """Begin a job; any unfinished one for the same phone and slot is superseded."""
         now = _now()
-        same_slot = and_(_phone_is(new.phone_serial, new.phone_mac), jobs.c.slot == new.slot)
-        with self._database.begin() as connection:
-            connection.execute(
-                update(jobs)
-                .where(same_slot, jobs.c.state.in_((JobState.OPEN, JobState.STUCK)))
-                .values(state=JobState.SUPERSEDED, updated=now)
-            )
-            values = {**vars(new), "state": JobState.OPEN, "created": now, "updated": now}
-            row = connection.execute(insert(jobs).values(values).returning(*jobs.c)).mappings()
-            return _job(row.one())
+        unfinished = (
+            _phone_is(new.phone_serial, new.phone_mac),
+            jobs.c.slot == new.slot,
+            jobs.c.state.in_((JobState.OPEN, JobState.STUCK)),
+        )
+        values = {**vars(new), "state": JobState.OPEN, "created": now, "updated": now}
+
+        def work(write: Write) -> int:
+            write.alone()  # two at once would not see each other's job
+            write.change_all(jobs, unfinished, {"state": JobState.SUPERSEDED, "updated": now})
+            return write.insert(jobs, values)
+
+        number = self.database.write("job opened", work)
+        return JobRecord(**values, id=number, error_code=None, error=None)
 
     def set_user(self, job: int, user: str) -> None:
         """Record whose phone it becomes, once the ticket has said so."""
-        self._update(job, {"user": user})
+        self._update("user set", job, {"user": user})
 
     def finish(self, job: int, state: JobState, error: UsbprovError | None = None) -> None:
         """Set the job's state, and the error that stopped it with its facts, if one did."""
         code, text = (error.code, str(error)) if error else (None, None)
         values = {"state": state, "error_code": code, "error": text, "updated": _now()}
-        with self._database.begin() as connection:
-            connection.execute(update(jobs).where(jobs.c.id == job).values(values))
-            connection.execute(delete(failures).filter_by(job=job))
-            if error is not None:
-                facts = json.dumps(dict(error.facts()), default=str)
-                connection.execute(insert(failures).values(job=job, facts=facts))
+        facts = json.dumps(dict(error.facts()), default=str) if error else None
+
+        def work(write: Write) -> None:
+            if write.change(jobs, job, values):
+                _set_facts(write, job, facts)
+
+        self.database.write("job finished", work)
 
     def facts(self, job: int) -> Mapping[str, object]:
         """Return the typed fields of the error that stopped a job; empty where there are none."""
-        with self._database.begin() as connection:
-            query = select(failures.c.facts).filter_by(job=job)
-            kept = connection.execute(query).scalar_one_or_none()
-        return json.loads(kept) if kept else {}
+        rows = self._rows(select(failures.c.facts).filter_by(job=job))
+        return json.loads(rows[0]["facts"]) if rows else {}
 
-    def _update(self, job: int, values: Mapping[str, object]) -> None:
-        with self._database.begin() as connection:
-            statement = update(jobs).where(jobs.c.id == job)
-            connection.execute(statement.values({**values, "updated": _now()}))
+    def _update(self, kind: str, job: int, values: Mapping[str, object]) -> None:
+        changed = {**values, "updated": _now()}
+        self.database.write(kind, lambda write: write.change(jobs, job, changed))
 
     def job(self, number: str) -> JobRecord:
         """Return the job of that number.
@@ -110,18 +154,17 @@ class Ledger:
         Raises:
             NoSuchJob: There is none.
         """
-        with self._database.begin() as connection:
-            wanted = int(number) if number.isdecimal() and len(number) <= _MOST_DIGITS else -1
-            row = connection.execute(select(jobs).filter_by(id=wanted)).mappings().one_or_none()
-        if row is None:
+        wanted = int(number) if number.isdecimal() and len(number) <= _MOST_DIGITS else -1
+        rows = self._rows(select(jobs).filter_by(id=wanted))
+        if not rows:
             raise NoSuchJob(number)
-        return _job(row)
+        return _job(rows[0])
 
     def jobs(self, limit: int | None = None) -> list[JobRecord]:
         """Return the jobs, newest first."""
-        with self._database.begin() as connection:
-            rows = connection.execute(select(jobs).order_by(jobs.c.id.desc()).limit(limit))
-            return [_job(row) for row in rows.mappings()]
+        return [
+            _job(row) for row in self._rows(select(jobs).order_by(jobs.c.id.desc()).limit(limit))
+        ]
 
     def latest(self, new: NewJob, *states: JobState) -> JobRecord | None:
         """Return the newest job in one of ``states`` for the same phone, slot, server and user.
@@ -136,40 +179,35 @@ class Ledger:
             jobs.c.web_services_url == new.web_services_url,
             _user_is(new.user, new.extension),
         )
-        with self._database.begin() as connection:
-            query = select(jobs).where(*where).order_by(jobs.c.id.desc()).limit(1)
-            row = connection.execute(query).mappings().one_or_none()
-        return None if row is None else _job(row)
+        rows = self._rows(select(jobs).where(*where).order_by(jobs.c.id.desc()).limit(1))
+        return _job(rows[0]) if rows else None
 
     # --- steps
 
     def begin_step(self, job: int, name: str) -> int:
         """Record that a step is about to have its effect; returns the attempt's number."""
-        return self._add_step(job, name, StepState.BEGUN)
+        return self._add_step("step begun", job, name, StepState.BEGUN)
 
     def end_step(
         self, attempt: int, state: StepState, ms: int, learnt: str = "", code: str | None = None
     ) -> None:
         """Record how an attempt ended: duration in ms, what was learnt, or the error's code."""
         values = {"state": state, "ms": ms, "learnt": learnt, "error_code": code}
-        with self._database.begin() as connection:
-            connection.execute(update(steps).where(steps.c.id == attempt).values(values))
+        self.database.write("step ended", lambda write: write.change(steps, attempt, values))
 
     def note_step(self, job: int, name: str, state: StepState, ms: int, learnt: str) -> None:
         """Record, in one go, a step that had no effect."""
-        self._add_step(job, name, state, ms=ms, learnt=learnt)
+        self._add_step("step noted", job, name, state, ms=ms, learnt=learnt)
 
-    def _add_step(self, job: int, name: str, state: StepState, **values: object) -> int:
+    def _add_step(self, kind: str, job: int, name: str, state: StepState, **values: object) -> int:
         row = {"job": job, "name": name, "state": state, "begun": _now(), **values}
-        with self._database.begin() as connection:
-            statement = insert(steps).values(row).returning(steps.c.id)
-            return int(connection.execute(statement).scalar_one())
+        return self.database.write(kind, lambda write: write.insert(steps, row))
 
     def steps(self, job: int) -> list[StepRecord]:
         """Return every attempt at every step of a job, in the order they were begun."""
-        with self._database.begin() as connection:
-            rows = connection.execute(select(steps).filter_by(job=job).order_by(steps.c.id))
-            return [_step(row) for row in rows.mappings()]
+        return [
+            _step(row) for row in self._rows(select(steps).filter_by(job=job).order_by(steps.c.id))
+        ]
 
     # --- artifacts
 
@@ -177,31 +215,44 @@ class Ledger:
         """Keep a request or certificate (DER); the same one twice is kept once."""
         digest = hashlib.sha256(data).hexdigest()
         row = {"job": job, "kind": kind, "kept": _now(), "sha256": digest, "data": data}
-        with self._database.begin() as connection:
-            known = select(artifacts.c.id).filter_by(job=job, kind=kind, sha256=digest)
-            if connection.execute(known).one_or_none() is None:
-                connection.execute(insert(artifacts).values(row))
+        known = select(artifacts.c.id).filter_by(job=job, kind=kind, sha256=digest)
+
+        def work(write: Write) -> None:
+            if write.execute(known).one_or_none() is None:
+                write.insert(artifacts, row, aside=["data"])
+
+        self.database.write("artifact kept", work)
 
     def reject(self, job: int, kind: ArtifactKind) -> None:
         """Put aside what the job keeps of that kind: it failed a check, and is evidence only."""
-        with self._database.begin() as connection:
-            of_kind = update(artifacts).filter_by(job=job, kind=kind)
-            connection.execute(of_kind.values(kind=ArtifactKind.REJECTED))
+        where = [artifacts.c.job == job, artifacts.c.kind == kind]
+        values = {"kind": ArtifactKind.REJECTED}
+        self.database.write(
+            "artifact rejected", lambda write: write.change_all(artifacts, where, values)
+        )
 
     def artifact(self, job: int, kind: ArtifactKind) -> bytes | None:
         """Return the newest object of that kind (DER), or None."""
-        with self._database.begin() as connection:
-            query = select(artifacts.c.data).filter_by(job=job, kind=kind)
-            newest = query.order_by(artifacts.c.id.desc()).limit(1)
-            return connection.execute(newest).scalar_one_or_none()
+        query = select(artifacts.c.data).filter_by(job=job, kind=kind)
+        rows = self._rows(query.order_by(artifacts.c.id.desc()).limit(1))
+        return rows[0]["data"] if rows else None
 
     def artifacts(self, job: int) -> list[ArtifactRecord]:
         """Return everything that a job keeps, oldest first."""
         columns = [column for column in artifacts.c if column.name != "id"]
-        with self._database.begin() as connection:
-            query = select(*columns).filter_by(job=job).order_by(artifacts.c.id)
-            rows = connection.execute(query).mappings()
-            return [_artifact(row) for row in rows]
+        query = select(*columns).filter_by(job=job).order_by(artifacts.c.id)
+        return [_artifact(row) for row in self._rows(query)]
+
+    def _rows(self, query: Executable) -> Sequence[RowMapping]:
+        return self.database.read(lambda connection: connection.execute(query).mappings().all())
+
+
+def _set_facts(write: Write, job: int, facts: str | None) -> None:
+    if write.execute(delete(failures).filter_by(job=job)).rowcount:
+        write.note(failures, job, None)
+    if facts is not None:
+        write.execute(insert(failures), {"job": job, "facts": facts})
+        write.note(failures, job, {"facts": facts})
 
 
 def _phone_is(serial: str, mac: str) -> ColumnElement[bool]:

@@ -1,6 +1,6 @@
 """What the ledger gives back: typed records, without SQL."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -55,6 +55,8 @@ class NewJob:
         registrar: ``host[:port]``, or None.
         key_source: Who makes the key: ``phone``, ``existing`` or ``host``.
         nonce: 16 bytes by which the phone's key is recognised as this job's.
+        bench: The bench that does it, or None where there is none.
+        roster: The roster that it is done for, or None.
     """
 
     phone_serial: str
@@ -68,6 +70,8 @@ class NewJob:
     registrar: str | None
     key_source: str
     nonce: bytes
+    bench: str | None = field(default=None, kw_only=True)
+    roster: str | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)

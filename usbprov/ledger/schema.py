@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from sqlalchemy import (
+    BigInteger,
     Column,
     DateTime,
     Dialect,
@@ -13,11 +14,12 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    Text,
     TypeDecorator,
     UniqueConstraint,
 )
 
-SCHEMA = 1
+SCHEMA = 2
 """The schema that this version reads and writes."""
 
 metadata = MetaData()
@@ -65,7 +67,10 @@ jobs = Table(
     Column("nonce", LargeBinary, nullable=False),
     Column("error_code", String),
     Column("error", String),
+    Column("bench", String),
+    Column("roster", String),
     Index("job_by_phone", "phone_mac", "phone_serial", "state"),
+    Index("job_by_roster", "roster", "state"),
     sqlite_autoincrement=True,
 )
 
@@ -102,5 +107,74 @@ failures = Table(
     Column("job", ForeignKey("job.id"), primary_key=True),
     Column("facts", String, nullable=False),
 )
-"""The fields of the error that stopped a job, as JSON. An older ledger gets this table when it is
-opened; an older usbprov does not look at it, so the schema's number stays."""
+"""The fields of the error that stopped a job, as JSON."""
+
+heads = Table(
+    "head",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("number", BigInteger, nullable=False),
+    Column("hash", String, nullable=False),
+)
+"""One row a series of numbers, with the last one given: ``chain`` (and its hash) and ``board``.
+
+Whoever appends locks the row, so numbers become visible in their order and without gaps.
+"""
+
+entries = Table(
+    "entry",
+    metadata,
+    Column(
+        "number",
+        BigInteger().with_variant(Integer, "sqlite"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    Column("at", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("previous", String, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("hash", String, nullable=False),
+)
+"""The chain: one row a write, never changed; ``usbprov.ledger.entries`` has its format."""
+
+claims = Table(
+    "claim",
+    metadata,
+    Column("kind", String, primary_key=True),
+    Column("key", String, primary_key=True),
+    Column("token", String, nullable=False, unique=True),
+    Column("bench", String, nullable=False),
+    Column("worker", String, nullable=False),
+    Column("since", Utc, nullable=False),
+    Column("until", Utc, nullable=False),
+)
+"""Who works on what; a row whose ``until`` has passed counts for nothing."""
+
+benches = Table(
+    "bench",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("token", String, nullable=False),
+    Column("host", String, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("started", Utc, nullable=False),
+    Column("seen", Utc, nullable=False),
+    Column("until", Utc, nullable=False),
+    Column("ended", Utc),
+)
+
+board = Table(
+    "board",
+    metadata,
+    Column("bench", String, primary_key=True),
+    Column("port", String, primary_key=True),
+    Column("state", String, nullable=False),
+    Column("phone", String),
+    Column("user", String),
+    Column("job", Integer),
+    Column("note", String),
+    Column("updated", Utc, nullable=False),
+    Column("change", BigInteger, nullable=False, index=True),
+)
+"""What each port of each bench shows: the present only."""

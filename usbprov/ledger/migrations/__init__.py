@@ -1,0 +1,1 @@
+"""Alembic's scripts. Which schema a ledger is at, its table ``meta`` says."""
