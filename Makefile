@@ -73,6 +73,10 @@ bench-link: $(INSTALLED_DEV) ## PUT against a bare loop of pyusb or pyserial, he
 	tests/vm/run-in-vm $(BIN)/python benchmarks/link.py \
 	  kernel-bulk kernel-serial gadget-bulk gadget-serial $(ARGS)
 
+.PHONY: bench-ledger
+bench-ledger: $(INSTALLED_DEV) ## what a phone costs in the ledger; ARGS=postgresql://USER@HOST/EMPTY
+	$(BIN)/python benchmarks/ledger.py $(ARGS)
+
 .PHONY: docs
 docs: $(INSTALLED) ## regenerate docs/errors.md, docs/diagnosis.md and udev/
 	$(BIN)/python scripts/docs_errors.py

@@ -13,8 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from usbprov.ledger import chain, migration
 from usbprov.ledger.address import LedgerPlace, PostgresAddress
 from usbprov.ledger.backend import Backend, Failure
-from usbprov.ledger.chain import Write
-from usbprov.ledger.entries import Entry
+from usbprov.ledger.chain import Place, Write
 from usbprov.ledger.sqlite import Sqlite
 
 T = TypeVar("T")
@@ -31,7 +30,7 @@ logger = logging.getLogger(__name__)
 class _Sent(Generic[T]):
     """What a transaction has come to when its commit is about to be sent."""
 
-    entry: Entry | None
+    entry: Place | None
     result: T
 
 

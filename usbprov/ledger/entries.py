@@ -66,21 +66,20 @@ class Entry:
         return self.hash == digest(self.number, self.at, self.kind, self.previous, self.body)
 
 
-def make_entry(number: int, at: str, kind: str, previous: str, changes: Iterable[Change]) -> Entry:
+def make_entry(number: int, at: str, kind: str, previous: str, body: str) -> Entry:
     """Make the entry that follows ``previous``."""
-    body = canonical([[c.table, c.row, columns_of(c)] for c in changes])
     return Entry(number, at, kind, previous, body, digest(number, at, kind, previous, body))
+
+
+def body_of(changes: Iterable[Change]) -> str:
+    """Write what was done in the one way in which it is hashed."""
+    return _canonical.encode([[c.table, c.row, columns_of(c)] for c in changes])
 
 
 def digest(number: int, at: str, kind: str, previous: str, body: str) -> str:
     """Return the hash of an entry."""
     lines = f"{number}\n{at}\n{kind}\n{previous}\n{body}"
     return hashlib.sha256(lines.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def canonical(value: object) -> str:
-    """Write JSON in the one way in which it is hashed."""
-    return _canonical.encode(value)
 
 
 def columns_of(change: Change) -> dict[str, Any] | None:

@@ -49,7 +49,7 @@ def _create(connection: Connection) -> None:
     metadata.create_all(connection)
     connection.execute(insert(meta).values(name="schema", value=str(SCHEMA)))
     begin_chain(connection)
-    connection.execute(insert(heads).values(name="board", number=0, hash=""))
+    connection.execute(insert(heads).values(name="board", number=0, previous="", hash=""))
 
 
 def _migrate(connection: Connection, found: int) -> None:

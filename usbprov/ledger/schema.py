@@ -114,9 +114,10 @@ heads = Table(
     metadata,
     Column("name", String, primary_key=True),
     Column("number", BigInteger, nullable=False),
+    Column("previous", String, nullable=False),
     Column("hash", String, nullable=False),
 )
-"""One row a series of numbers, with the last one given: ``chain`` (and its hash) and ``board``.
+"""One row a series of numbers, with the last one given: ``chain`` (and two hashes), ``board``.
 
 Whoever appends locks the row, so numbers become visible in their order and without gaps.
 """

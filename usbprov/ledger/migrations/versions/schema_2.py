@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 from alembic import op
 
-from usbprov.ledger.entries import START, Change, make_entry, written
+from usbprov.ledger.entries import START, Change, Entry, body_of, make_entry, written
 
 revision = "2"
 down_revision = "1"
@@ -34,7 +34,7 @@ def upgrade() -> None:
         "head",
         sa.Column("name", sa.String(), primary_key=True),
         sa.Column("number", sa.BigInteger(), nullable=False),
-        sa.Column("hash", sa.String(), nullable=False),
+        *_texts("previous", "hash"),
     )
     entries = op.create_table(
         "entry",
@@ -71,10 +71,10 @@ def upgrade() -> None:
         *_times("updated"),
         sa.Column("change", sa.BigInteger(), nullable=False, index=True),
     )
-    number, last = _take_over(op.get_bind(), entries)
+    last = _take_over(op.get_bind(), entries)
     rows = [
-        {"name": "chain", "number": number, "hash": last},
-        {"name": "board", "number": 0, "hash": ""},
+        {"name": "chain", "number": last.number, "previous": last.previous, "hash": last.hash},
+        {"name": "board", "number": 0, "previous": "", "hash": ""},
     ]
     op.bulk_insert(heads, rows)
 
@@ -87,14 +87,14 @@ def _times(*names: str) -> list[sa.Column[datetime]]:
     return [sa.Column(name, sa.DateTime(), nullable=False) for name in names]
 
 
-def _take_over(connection: sa.Connection, entries: sa.Table) -> tuple[int, str]:
-    """Append an entry a job; returns the number and hash of the last one."""
-    number, previous = 0, START
-    for number, changes in enumerate(_jobs(connection), 1):
-        entry = make_entry(number, written(datetime.now(UTC)), "imported", previous, changes)
-        connection.execute(entries.insert(), vars(entry))
-        previous = entry.hash
-    return number, previous
+def _take_over(connection: sa.Connection, entries: sa.Table) -> Entry:
+    """Append an entry a job; returns the last one."""
+    last = Entry(0, "", "", "", "", START)
+    for changes in _jobs(connection):
+        now = written(datetime.now(UTC))
+        last = make_entry(last.number + 1, now, "imported", last.hash, body_of(changes))
+        connection.execute(entries.insert(), vars(last))
+    return last
 
 
 def _jobs(connection: sa.Connection) -> Iterator[Sequence[Change]]:
