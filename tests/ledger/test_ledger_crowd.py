@@ -81,3 +81,10 @@ def test_many_threads_share_a_ledger(ledger: Ledger) -> None:
         records = list(pool.map(lambda slot: ledger.open_job(replace(NEW, slot=slot)), range(32)))
     assert sorted(records, key=lambda job: -job.id) == ledger.jobs()
     assert ledger.verify().entries == 32
+
+
+def test_of_jobs_begun_at_once_for_one_phone_one_is_left(ledger: Ledger) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: ledger.open_job(NEW), range(16)))
+    states = Counter(job.state for job in ledger.jobs())
+    assert states == {JobState.OPEN: 1, JobState.SUPERSEDED: 15}

@@ -23,7 +23,7 @@ from sqlalchemy import (
 from usbprov.errors import NoSuchJob, UsbprovError
 from usbprov.ledger.address import LedgerPlace, state_file
 from usbprov.ledger.benches import Benches
-from usbprov.ledger.chain import Write
+from usbprov.ledger.chain import Write, cleaned
 from usbprov.ledger.claims import Claims
 from usbprov.ledger.database import Database
 from usbprov.ledger.records import (
@@ -113,7 +113,7 @@ class Ledger:
             jobs.c.slot == new.slot,
             jobs.c.state.in_((JobState.OPEN, JobState.STUCK)),
         )
-        values = {**vars(new), "state": JobState.OPEN, "created": now, "updated": now}
+        values = cleaned({**vars(new), "state": JobState.OPEN, "created": now, "updated": now})
 
         def work(write: Write) -> int:
             write.alone()  # two at once would not see each other's job

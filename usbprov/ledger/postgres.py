@@ -109,6 +109,7 @@ class Postgres:
         return create_engine(
             "postgresql+psycopg://",
             creator=self._connect,
+            use_native_hstore=False,
             pool_size=CONNECTIONS,
             max_overflow=0,
         )
