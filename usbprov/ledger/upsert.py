@@ -1,12 +1,16 @@
 """INSERT … ON CONFLICT, which both databases have, each under its own name in SQLAlchemy."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, Union
 
 from sqlalchemy import ColumnElement, Table
-from sqlalchemy.dialects import postgresql, sqlite
 
-Upsert = sqlite.Insert | postgresql.Insert
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql, sqlite
+
+# ruff: noqa: PLC0415 - few need both, and they take their time
+
+Upsert = Union["sqlite.Insert", "postgresql.Insert"]
 
 
 def upsert(
@@ -23,7 +27,17 @@ def upsert(
         values: The row; clauses of SQL may be among them.
         only_if: What must be so of the row that is there; otherwise nothing is done.
     """
-    insert: Upsert = (sqlite if dialect == "sqlite" else postgresql).insert(table).values(values)
+    insert = _insert(dialect, table).values(values)
     key = [column.name for column in table.primary_key]
     changed = {name: insert.excluded[name] for name in values if name not in key}
     return insert.on_conflict_do_update(index_elements=key, set_=changed, where=only_if)
+
+
+def _insert(dialect: str, table: Table) -> Upsert:
+    if dialect == "sqlite":
+        from sqlalchemy.dialects import sqlite
+
+        return sqlite.insert(table)
+    from sqlalchemy.dialects import postgresql
+
+    return postgresql.insert(table)
