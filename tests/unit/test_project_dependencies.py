@@ -24,10 +24,11 @@ def names(requirements):
 RUNTIME = names(PROJECT["dependencies"])
 EXTRAS = {
     extra: names(PROJECT["optional-dependencies"][extra])
-    for extra in ("kerberos", "lab", "ldap", "postgres")
+    for extra in ("kerberos", "lab", "ldap", "postgres", "xlsx")
 }
 LAB = RUNTIME | EXTRAS["lab"]
 PLACES = {
+    ROOT / "usbprov" / "bench" / "rosterfile" / "workbook.py": "xlsx",
     ROOT / "usbprov" / "lab": "lab",
     ROOT / "usbprov" / "lab" / "registrar" / "kerberos.py": "kerberos",
     ROOT / "usbprov" / "net" / "kerberos.py": "kerberos",

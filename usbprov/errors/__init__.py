@@ -32,6 +32,10 @@ code and is generated from this module.
     │                 LedgerAddressInvalid, LedgerDependencyMissing, LedgerUnreached,
     │                 LedgerSignInRefused, LedgerDenied, LedgerBusy, LedgerNotDurable
     ├── JobError ─ Interrupted, JobBusy, SomeFailed
+    ├── RosterError ─ RosterUnreadable, RosterInvalid, SecretsUnsafe, SecretsInvalid,
+    │                 SecretMissing, WorkbookSupportMissing
+    ├── PortMapError ─ PortMapInvalid, PortMapNotSaved
+    ├── ScanError ─ ScanUnknown, ScanOutOfTurn, ScanRefused
     ├── DiscoveryError ─ NothingFound, DhcpNotPermitted, OptionInvalid, RegistrarNotFound
     ├── TapeError ─ BundleInvalid, NothingRecorded, NotOnTape, ReplayDiffers, BundleNotWritten
     └── LabError ─ LabUnusable, LabDependencyMissing, GadgetUnusable
@@ -99,6 +103,7 @@ from usbprov.errors.phone import (
     TransferCorrupt,
     Unsupported,
 )
+from usbprov.errors.portmap import PortMapError, PortMapInvalid, PortMapNotSaved
 from usbprov.errors.registrar import (
     AccountNotAccepted,
     CertificateNotAccepted,
@@ -115,6 +120,16 @@ from usbprov.errors.registrar import (
     UserNotAllowed,
     UserUnknown,
 )
+from usbprov.errors.roster import (
+    RosterError,
+    RosterInvalid,
+    RosterUnreadable,
+    SecretMissing,
+    SecretsInvalid,
+    SecretsUnsafe,
+    WorkbookSupportMissing,
+)
+from usbprov.errors.scan import ScanError, ScanOutOfTurn, ScanRefused, ScanUnknown
 from usbprov.errors.services import (
     AnswerInvalid,
     CredentialRefused,
@@ -227,6 +242,9 @@ __all__ = [
     "PhoneRefused",
     "PinLocked",
     "PinUnset",
+    "PortMapError",
+    "PortMapInvalid",
+    "PortMapNotSaved",
     "PossessionUnproved",
     "ProtocolViolation",
     "ReadBackDiffers",
@@ -242,8 +260,18 @@ __all__ = [
     "RegistrarUnreachable",
     "ReplayDiffers",
     "RequestRefused",
+    "RosterError",
+    "RosterInvalid",
+    "RosterUnreadable",
     "RulesNotChanged",
+    "ScanError",
+    "ScanOutOfTurn",
+    "ScanRefused",
+    "ScanUnknown",
     "SchemeNotOffered",
+    "SecretMissing",
+    "SecretsInvalid",
+    "SecretsUnsafe",
     "ServerBusy",
     "ServerCertificateExpired",
     "ServerFailed",
@@ -264,5 +292,6 @@ __all__ = [
     "UsbprovError",
     "UserNotAllowed",
     "UserUnknown",
+    "WorkbookSupportMissing",
     "WrongUser",
 ]

@@ -1,0 +1,1 @@
+"""Rosters out of files: CSV and XLSX, checked line by line before anything starts."""
