@@ -1,0 +1,86 @@
+"""Who may still get a phone, and which phone may still get a user: pure rules over what was done.
+
+Never a second phone for one user unless told (``--again``); never a phone that is provisioned
+already unless told (``--replace``).
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from usbprov.bench.assignment import Refuse
+from usbprov.bench.roster import Roster, RosterEntry
+from usbprov.phone.contract import PhoneIdentity
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What was told.
+
+    Attributes:
+        again: Users may get a further phone.
+        replace: What is in a phone may be replaced.
+    """
+
+    again: bool = False
+    replace: bool = False
+
+
+@dataclass(frozen=True)
+class Past:
+    """What the ledger says was done, on all benches.
+
+    Attributes:
+        served: The phones that a user got, by ``RosterEntry.key``.
+        taken: Keys of users for whom a phone is being provisioned now.
+    """
+
+    served: Mapping[str, Sequence[PhoneIdentity]] = field(default_factory=dict)
+    taken: Collection[str] = ()
+
+    def user_of(self, phone: PhoneIdentity) -> str | None:
+        """Return the key of the user who got this phone, or None."""
+        return next((user for user, phones in self.served.items() if phone in phones), None)
+
+
+@dataclass(frozen=True)
+class Already:
+    """The phone is done: it was provisioned before, for this user (``RosterEntry.key``)."""
+
+    user: str
+
+
+def free_users(roster: Roster, past: Past, rules: Rules) -> list[RosterEntry]:
+    """Return who may get a phone now, in the order of service.
+
+    That is the roster's order; with ``again`` those who have fewer phones come first.
+    """
+    left = [entry for entry in roster.entries if entry.key not in past.taken]
+    if not rules.again:
+        return [entry for entry in left if not past.served.get(entry.key)]
+    return sorted(left, key=lambda entry: len(past.served.get(entry.key, ())))
+
+
+def admit(
+    phone: PhoneIdentity, holds: str | None, past: Past, rules: Rules
+) -> Refuse | Already | None:
+    """Say whether a phone may get a user; None: it may.
+
+    Args:
+        phone: Which phone it is.
+        holds: Whose certificate it has, as it says itself: a SIP URI; "" if it has one and does
+            not say whose; None if it has none.
+        past: What was done.
+        rules: What was told.
+    """
+    if rules.replace:
+        return None
+    user = past.user_of(phone)
+    if user is not None:
+        return Already(user)
+    if holds is None:
+        return None
+    whose = f" for {holds}" if holds else ""
+    return Refuse(f"the phone is provisioned already{whose}", _KEEP)
+
+
+_KEEP = "Put it aside, or run with --replace if what is in it is to be replaced."
