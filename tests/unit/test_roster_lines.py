@@ -46,6 +46,16 @@ def test_everything_is_told_at_once(tmp_path):
     ]
 
 
+def test_a_double_is_told_also_on_a_line_with_another_error(tmp_path):
+    reading = read(tmp_path, "ext,sip\n1001,a@x.test\n1001,bob\n")
+
+    assert [str(f) for f in reading.findings] == [
+        "line 3, sip: 'bob' is no SIP address like sip:alice@contoso.com",
+        "line 3, ext: 1001 is on line 2 already",
+    ]
+    assert [entry.line for entry in reading.roster.entries] == [2]
+
+
 def test_nothing_is_given_out_while_an_error_stands(tmp_path):
     with pytest.raises(RosterInvalid) as caught:
         read(tmp_path, "ext,sip\n1001,alice\nx,y\n").require()

@@ -202,7 +202,7 @@ def _from_table(path: Path, data: bytes) -> _Found:
         return {}, [Finding(sheet.heads.number, "", words)]
     findings: list[Finding] = []
     pins: dict[str, str] = {}
-    for row in read_rows(sheet, columns, findings):
+    for row in filter(lambda row: row.is_whole, read_rows(sheet, columns, findings)):
         extension, pin = (row.values.get(kind) for kind in (Field.EXTENSION, Field.PIN))
         if not extension or not pin:
             findings.append(Finding(row.line, "", "it has no extension, or no PIN"))

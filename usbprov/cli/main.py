@@ -33,6 +33,7 @@ COMMANDS = {
         "usbprov.cli.commands.provision:provision",
         "Key, certificate, installation and proof for one phone.",
     ),
+    "bench": ("usbprov.cli.commands.bench:bench", "Stage many phones, from a roster."),
     "trust": (
         "usbprov.cli.commands.trust:trust",
         "See whom a phone trusts; give it missing roots.",

@@ -38,10 +38,17 @@ Values = Mapping[Field, str]
 
 @dataclass(frozen=True)
 class Row:
-    """A line of which everything could be read: what it says, by field."""
+    """A line of the file.
+
+    Attributes:
+        line: Its number.
+        values: What could be read of it, by field. Not in the repr: a PIN may be among it.
+        is_whole: Whether all of it could be read.
+    """
 
     line: int
     values: Values = field(repr=False)
+    is_whole: bool = True
 
 
 @dataclass(frozen=True)
@@ -109,8 +116,9 @@ def read_roster(path: Path) -> RosterReading:
     findings = [*_about_file(sheet, columns), *_about_heads(sheet, columns)]
     rows = list(read_rows(sheet, columns, findings))
     findings += _about_roster(sheet, columns, rows)
-    entries = tuple(_entry(row) for row in rows if _is_somebody(row))
-    pins = {row.line: row.values[Field.PIN] for row in rows if Field.PIN in row.values}
+    good = [row for row in rows if row.is_whole and _is_somebody(row)]
+    entries = tuple(map(_entry, good))
+    pins = {row.line: row.values[Field.PIN] for row in good if Field.PIN in row.values}
     roster = Roster(path.stem.lower(), entries, pins)
     return RosterReading(path, roster, tuple(sorted(findings, key=lambda found: found.line)))
 
@@ -123,8 +131,8 @@ def read_rows(sheet: Sheet, columns: Columns, findings: list[Finding]) -> Iterat
         values = {kind: reader.read(kind, column) for kind, column in columns.found.items()}
         reader.look_beyond()
         findings += reader.findings
-        if not errors_of(reader.findings):
-            yield Row(line.number, {kind: value for kind, value in values.items() if value})
+        read = {kind: value for kind, value in values.items() if value}
+        yield Row(line.number, read, not errors_of(reader.findings))
 
 
 def _usual_digits(sheet: Sheet, columns: Columns) -> Mapping[Field, int]:
@@ -202,7 +210,11 @@ def _about_heads(sheet: Sheet, columns: Columns) -> Iterator[Finding]:
 
 def _about_roster(sheet: Sheet, columns: Columns, rows: list[Row]) -> Iterator[Finding]:
     for row in rows:
-        if not _is_somebody(row) and columns.found.keys() & {Field.EXTENSION, Field.SIP_URI}:
+        if (
+            row.is_whole
+            and not _is_somebody(row)
+            and columns.found.keys() & {Field.EXTENSION, Field.SIP_URI}
+        ):
             words = "nobody is named: it has neither extension nor SIP address"
             yield Finding(row.line, "", words)
     yield from _doubles(sheet, columns, rows)
