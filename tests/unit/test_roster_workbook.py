@@ -128,6 +128,15 @@ def test_a_bomb_is_not_unpacked(tmp_path):
         read(tmp_path, bomb)
 
 
+def test_a_row_of_a_million_cells_is_not_built(tmp_path):
+    name = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    cells = "<c/>" * 1_000_000
+    xml = f'<worksheet xmlns="{name}"><sheetData><row>{cells}</row></sheetData></worksheet>'
+
+    with pytest.raises(RosterUnreadable, match="too many cells"):
+        read(tmp_path, changed(book(("ext",)), "xl/worksheets/sheet1.xml", xml.encode()))
+
+
 def test_sizes_that_are_lies_do_not_help_a_bomb(tmp_path):
     bomb = bytearray(changed(book(("ext",)), "xl/worksheets/sheet1.xml", b" " * (33 << 20)))
     size = (33 << 20).to_bytes(4, "little")
@@ -152,10 +161,11 @@ def test_a_document_type_definition_is_refused(tmp_path, encoding):
     [
         '<row r="999999999"><c r="A999999999"><v>1</v></c></row>',
         '<row r="1"><c r="A1" t="s"><v>77</v></c></row>',
+        '<row r="1"><c r="XFD1"><v>1</v></c></row>',
         '<row r="1"><c r="A1"><v>1e999</v></c></row>',
         '<row r="1"><c r="A1"><v>',
     ],
-    ids=["row of a billion", "no such string", "infinite", "torn"],
+    ids=["row of a billion", "no such string", "last column", "infinite", "torn"],
 )
 def test_a_damaged_sheet_is_refused(tmp_path, cells):
     name = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"

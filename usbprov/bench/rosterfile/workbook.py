@@ -10,7 +10,8 @@ import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import dataclass
+from typing import IO, Any
 
 from usbprov.bench.rosterfile.cells import MOST_COLUMNS, MOST_LINES, Cell, Line, Sheet
 from usbprov.errors import RosterUnreadable, WorkbookSupportMissing
@@ -23,6 +24,10 @@ SIGNATURE = b"PK\x03\x04"
 _MOST_MEMBERS = 1_000
 _MOST_UNPACKED = 32 * 1024 * 1024
 """Bytes of all members together; a sheet of ``MOST_LINES`` users has about five million."""
+
+_MOST_TAGS = 1_000_000
+"""Tags of all members together: a cell of a few bytes takes a hundred times that in memory. Twenty
+thousand users in six columns have about nine hundred thousand."""
 
 _CHUNK = 1 << 16
 _OVERLAP = 32
@@ -85,27 +90,38 @@ def _look_through(data: bytes, path: str) -> None:
             members = archive.infolist()
             if len(members) > _MOST_MEMBERS:
                 raise RosterUnreadable(path, f"it has {len(members)} parts, too many for a roster")
-            left = _MOST_UNPACKED
+            measure = _Measure(path)
             for member in members:
-                left -= _unpacked(archive, member, left, path)
+                with archive.open(member) as part:
+                    measure.take(part)
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
         raise RosterUnreadable(path, f"it is no workbook: {error}") from None
     except (ValueError, zlib.error):
         raise RosterUnreadable(path, "it is no workbook: its parts are damaged") from None
 
 
-def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo, most: int, path: str) -> int:
-    size, tail = 0, b""
-    with archive.open(member) as part:
+@dataclass
+class _Measure:
+    """How much the members of an archive are, unpacked; raises ``RosterUnreadable``."""
+
+    path: str
+    size: int = 0
+    tags: int = 0
+
+    def take(self, part: IO[bytes]) -> None:
+        """Unpack one member to nowhere."""
+        tail = b""
         while chunk := part.read(_CHUNK):
-            size += len(chunk)
-            if size > most:
+            self.size += len(chunk)
+            self.tags += chunk.count(b"<")
+            if self.size > _MOST_UNPACKED:
                 mib = _MOST_UNPACKED >> 20
-                raise RosterUnreadable(path, f"unpacked it has more than {mib} MiB")
+                raise RosterUnreadable(self.path, f"unpacked it has more than {mib} MiB")
+            if self.tags > _MOST_TAGS:
+                raise RosterUnreadable(self.path, "it has too many cells for a roster")
             if _DTD.search(tail + chunk):
-                raise RosterUnreadable(path, "it has a document type definition, as no workbook")
+                raise RosterUnreadable(self.path, "it has a document type definition")
             tail = chunk[-_OVERLAP:]
-    return size
 
 
 def _read(data: bytes, path: str) -> tuple[list[Line], tuple[str, ...]]:
@@ -133,9 +149,11 @@ def _others(title: str, others: int) -> tuple[str, ...]:
 
 def _lines(sheet: Any, path: str) -> Iterator[Line]:
     sheet.reset_dimensions()  # what the file says of its size may be a lie
-    for number, row in enumerate(sheet.iter_rows(max_col=MOST_COLUMNS), start=1):
+    for number, row in enumerate(sheet.iter_rows(), start=1):
         if number > MOST_LINES:
             raise RosterUnreadable(path, f"it has more than {MOST_LINES} lines")
+        if len(row) > MOST_COLUMNS:
+            raise RosterUnreadable(path, f"line {number} has {len(row)} columns")
         cells = tuple(map(_cell, row))
         if any(cell.text or cell.problem for cell in cells):
             yield Line(number, cells)
