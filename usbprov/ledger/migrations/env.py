@@ -2,5 +2,7 @@
 
 from alembic import context
 
-context.configure(connection=context.config.attributes["connection"])
-context.run_migrations()
+_config = getattr(context, "config", None)
+if _config is not None:  # else it is only imported, as any other module may be
+    context.configure(connection=_config.attributes["connection"])
+    context.run_migrations()
