@@ -1,0 +1,50 @@
+"""Plays a made-up shift on the board, to be looked at, and for the tests on a terminal.
+
+python tests/play_bench.py [--ports 64] [--speed 1] [--seconds 90] [--ask] [--report FILE]
+"""
+
+import argparse
+import json
+import threading
+import time
+from pathlib import Path
+
+from doubles.shift import BenchDouble, Player, shift
+
+from usbprov.bench.terminal import board_for
+
+
+def main() -> None:
+    options = argparse.ArgumentParser()
+    options.add_argument("--ports", type=int, default=64)
+    options.add_argument("--speed", type=float, default=1.0)
+    options.add_argument("--seconds", type=float, default=90.0)
+    options.add_argument("--ask", action="store_true", help="ask for a PIN at the beginning")
+    options.add_argument("--report", type=Path, help="write what was asked for, and the CPU time")
+    play(options.parse_args())
+
+
+def play(chosen: argparse.Namespace) -> None:
+    desk = BenchDouble()
+    moments = shift(chosen.ports, seconds=chosen.seconds)
+    secrets: list[str | None] = []
+    began = time.process_time()
+    try:
+        player = Player(desk.feed, moments, chosen.speed)
+        with board_for(desk, "bench-1") as board, player:
+            if chosen.ask:
+                ask = lambda: secrets.append(board.ask("PIN of Ada Byron (1001)"))  # noqa: E731
+                threading.Thread(target=ask, daemon=True).start()
+            player.ended.wait()
+            if chosen.seconds > 0:
+                threading.Event().wait(3600 if chosen.report else 1)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        if chosen.report:
+            told = {"asked": desk.asked, "secrets": secrets, "cpu": time.process_time() - began}
+            chosen.report.write_text(json.dumps(told))
+
+
+if __name__ == "__main__":
+    main()
