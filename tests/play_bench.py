@@ -1,6 +1,7 @@
 """Plays a made-up shift on the board, to be looked at, and for the tests on a terminal.
 
-python tests/play_bench.py [--ports 64] [--speed 1] [--seconds 90] [--ask] [--report FILE]
+python tests/play_bench.py [--ports 64] [--speed 1] [--seconds 90] [--ask] [--crash]
+    [--report FILE]
 """
 
 import argparse
@@ -20,6 +21,7 @@ def main() -> None:
     options.add_argument("--speed", type=float, default=1.0)
     options.add_argument("--seconds", type=float, default=90.0)
     options.add_argument("--ask", action="store_true", help="ask for a PIN at the beginning")
+    options.add_argument("--crash", action="store_true", help="fail when the shift is over")
     options.add_argument("--report", type=Path, help="write what was asked for, and the CPU time")
     play(options.parse_args())
 
@@ -36,6 +38,8 @@ def play(chosen: argparse.Namespace) -> None:
                 ask = lambda: secrets.append(board.ask("PIN of Ada Byron (1001)"))  # noqa: E731
                 threading.Thread(target=ask, daemon=True).start()
             player.ended.wait()
+            if chosen.crash:
+                raise ZeroDivisionError
             if chosen.seconds > 0:
                 threading.Event().wait(3600 if chosen.report else 1)
     except KeyboardInterrupt:

@@ -148,7 +148,7 @@ class TestSecrets:
         with terminal(play(*STILL, "--ask", "--report", str(report))) as board:
             board.shows("PIN of Ada Byron (1001):")
             board.type("64167F0A1B2C\r")
-            board.shows("PIN of Ada Byron (1001):")
+            board.shows("PIN of Ada Byron (1001):    That came from a scanner. Please type it.")
             board.type("\x1b")
             wait_for(lambda: "PIN of Ada" not in board.text, "the end of the question")
             board.end()
@@ -165,7 +165,9 @@ class TestSecrets:
 
 
 class TestGivenBack:
-    @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGHUP], ids=lambda n: n.name)
+    @pytest.mark.parametrize(
+        "by", [signal.SIGINT, signal.SIGHUP, signal.SIGTERM], ids=lambda n: n.name
+    )
     def test_after_a_signal(self, by, report):
         with terminal(still(report)) as board:
             before = self.modes(board)
@@ -174,6 +176,24 @@ class TestGivenBack:
             assert board.end(by) == 0
             assert self.modes(board) == before
             self.is_usual(board)
+
+    def test_when_ctrl_c_is_pressed_twice(self, report):
+        with terminal(still(report)) as board:
+            before = self.modes(board)
+            board.shows(FOOT)
+            board.process.send_signal(signal.SIGINT)
+            board.end()
+            assert self.modes(board) == before
+            self.is_usual(board)
+
+    def test_after_a_crash(self, report):
+        with terminal(play("--seconds", "5", "--speed", "5", "--crash")) as board:
+            before = self.modes(board)
+            board.shows(FOOT)
+            assert board.process.wait(30) == 1
+            assert self.modes(board) == before
+            self.is_usual(board)
+            board.shows("ZeroDivisionError")
 
     def test_after_ctrl_c(self, report):
         with terminal(still(report)) as board:

@@ -13,7 +13,6 @@ from usbprov.bench.states import PortState
 from usbprov.bench.terminal import TerminalBoard
 from usbprov.bench.terminal import board as board_module
 from usbprov.bench.terminal.keyboard import NoKeyboard
-from usbprov.bench.terminal.picture import Message
 
 
 class Paper(io.StringIO):
@@ -118,7 +117,7 @@ def test_a_message_goes_away(controls, paper, monkeypatch):
     monkeypatch.setattr(board_module, "_MESSAGE", 0.3)
     with board_of(controls, paper) as board:
         wait_for(paper.getvalue, "the first picture")
-        board.say(Message("all is well"))
+        board.say("all is well")
         wait_for(lambda: "all is well" in paper.getvalue(), "the message")
         wrote = len(paper.moments)
         wait_for(lambda: len(paper.moments) > wrote, "the picture without it")

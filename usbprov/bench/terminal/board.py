@@ -14,7 +14,9 @@ from typing import NoReturn, Self
 from rich.console import Console
 from rich.text import Text
 
+from usbprov.bench.states import PortState
 from usbprov.bench.terminal import saying
+from usbprov.bench.terminal.aside import errors_set_aside
 from usbprov.bench.terminal.contract import Controls
 from usbprov.bench.terminal.hands import Answer, Hands, Intent, Redraw, Say, Stop
 from usbprov.bench.terminal.keyboard import Keyboard
@@ -37,6 +39,9 @@ _ECHO = 1 / 25
 
 _HEAL = 5.0
 """Seconds after which every line is written anew, over whatever else has written there."""
+
+_PATIENCE = 2.0
+"""Seconds for the terminal to be given back when the user cannot wait."""
 
 _MESSAGE = 12.0
 """Seconds for which a message stands."""
@@ -66,7 +71,7 @@ class TerminalBoard:
         self._seen = Seen(name)
         self._hands = Hands()
         self._decoder = KeyDecoder()
-        self._orders = Orders(controls, self.say)
+        self._orders = Orders(controls, self._show_message)
         self._questions = Questions()
         self._said: tuple[Message, float] | None = None
         self._labels: Sequence[str] = ()
@@ -76,10 +81,10 @@ class TerminalBoard:
         self._is_stale = True
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="board", daemon=True)
-        self._hang_up = contextlib.ExitStack()
+        self._signals = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
-        self._hang_up.enter_context(_hang_up_ends())
+        self._signals.enter_context(_signals_end_cleanly())
         self._thread.start()
         return self
 
@@ -91,13 +96,19 @@ class TerminalBoard:
     ) -> None:
         self._stopping.set()
         self._questions.close()
-        self._thread.join()
-        self._orders.close()
-        self._views.close()
-        self._hang_up.close()
+        try:
+            self._thread.join()
+        finally:  # pressed twice: the terminal is given back all the same
+            self._thread.join(_PATIENCE)
+            self._orders.close()
+            self._views.close()
+            self._signals.close()
 
-    def say(self, message: Message) -> None:
-        """Show a message for a while; from any thread."""
+    def say(self, words: str, *, bad: bool = False) -> None:
+        """Show a line below the ports for a while; from any thread."""
+        self._show_message(Message(words, bad))
+
+    def _show_message(self, message: Message) -> None:
         self._said = (message, time.monotonic() + _MESSAGE)
         self._is_stale = True
 
@@ -117,7 +128,7 @@ class TerminalBoard:
 
     def _run(self) -> None:
         try:
-            with self._keyboard, self._screen:
+            with errors_set_aside(self._say_aside), self._keyboard, self._screen:
                 while not self._stopping.is_set():
                     self._turn()
             self._print_rest()
@@ -128,6 +139,9 @@ class TerminalBoard:
             _log.exception("the board has failed; plain lines go on")
             self._questions.close()
             self._go_on_plainly()
+
+    def _say_aside(self, line: str) -> None:
+        self.say(line, bad=True)
 
     def _go_on_plainly(self) -> None:
         with PlainBoard(self._controls, self._seen.name):
@@ -160,7 +174,9 @@ class TerminalBoard:
 
     def _take(self) -> int:
         views = self._views.next(0)
-        self._seen.take(views)
+        for view in self._seen.take(views):
+            if view.state is PortState.EMPTY:
+                self._orders.went_away(view.label)
         return len(views)
 
     def _press(self, typed: str) -> None:
@@ -179,7 +195,7 @@ class TerminalBoard:
     def _carry_out(self, intent: Intent) -> None:
         match intent:
             case Say(words):
-                self.say(Message(words, bad=True))
+                self.say(words, bad=True)
             case Answer(text):
                 self._questions.answer(text)
             case Redraw():
@@ -214,20 +230,25 @@ class TerminalBoard:
             self._console.print(Text(line), soft_wrap=True)
 
 
-def _hung_up(_signal: int, _frame: FrameType | None) -> NoReturn:
+_SIGNALS = ("SIGHUP", "SIGTERM")
+
+
+def _interrupted(_signal: int, _frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
 @contextlib.contextmanager
-def _hang_up_ends() -> Iterator[None]:
-    """Let a hang-up end the program as Ctrl-C does, so that the terminal is given back."""
-    hang_up = getattr(signal, "SIGHUP", None)
-    in_main = threading.current_thread() is threading.main_thread()
-    if hang_up is None or not in_main or signal.getsignal(hang_up) is not signal.SIG_DFL:
-        yield
-        return
-    signal.signal(hang_up, _hung_up)
+def _signals_end_cleanly() -> Iterator[None]:
+    """Let signals that would kill end the program as Ctrl-C does: the terminal is given back."""
+    usual: dict[int, object] = {}
+    if threading.current_thread() is threading.main_thread():
+        known = [getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)]
+        usual = {number: signal.getsignal(number) for number in known}
+    deadly = [number for number, handler in usual.items() if handler is signal.SIG_DFL]
+    for number in deadly:
+        signal.signal(number, _interrupted)
     try:
         yield
     finally:
-        signal.signal(hang_up, signal.SIG_DFL)
+        for number in deadly:
+            signal.signal(number, signal.SIG_DFL)

@@ -39,10 +39,9 @@ class Skip:
 
 @dataclass(frozen=True)
 class Find:
-    """Light or put out a phone's lamp."""
+    """Light a phone's lamp, or put it out if it is lit."""
 
     label: str
-    on: bool
 
 
 @dataclass(frozen=True)
@@ -83,14 +82,12 @@ class Hands:
         line: What was typed and not yet entered.
         chosen: Label of the chosen port.
         details: Whether that port's details are shown.
-        lit: Labels of the phones whose lamp was asked for.
         secret: What is asked for, while a secret is; the line is hidden then.
     """
 
     line: str = field(default="", repr=False)
     chosen: str | None = None
     details: bool = False
-    lit: set[str] = field(default_factory=set)
     secret: str | None = None
     _first: float = 0.0
     _last: float = 0.0
@@ -192,11 +189,7 @@ class Hands:
         return self._on_port(labels, Skip)
 
     def _find(self, labels: Sequence[str]) -> Intent:
-        return self._on_port(labels, self._toggled)
-
-    def _toggled(self, label: str) -> Intent:
-        self.lit ^= {label}
-        return Find(label, label in self.lit)
+        return self._on_port(labels, Find)
 
     def _on_port(self, labels: Sequence[str], of: Callable[[str], Intent]) -> Intent:
         """The port whose label was typed, else the chosen one."""

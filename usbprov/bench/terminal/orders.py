@@ -20,14 +20,20 @@ class Orders:
     """
 
     def __init__(self, controls: Controls, say: Callable[[Message], None]) -> None:
+        """Begin with nothing to do, and all lamps out."""
         self._controls = controls
         self._say = say
+        self._lit: set[str] = set()
         self._queue: SimpleQueue[Intent | None] = SimpleQueue()
         Thread(target=self._work, name="board-orders", daemon=True).start()
 
     def give(self, intent: Intent) -> None:
         """Have an intent carried out after those before it."""
         self._queue.put(intent)
+
+    def went_away(self, label: str) -> None:
+        """Note that the phone at a port is gone, and its lamp with it."""
+        self._lit.discard(label)
 
     def close(self) -> None:
         """Take no more; what was given before is still carried out."""
@@ -56,7 +62,12 @@ class Orders:
             case Skip(label):
                 self._controls.skip(label)
                 return f"{label} is left out."
-            case Find(label, on):
-                self._controls.find(label, on=on)
-                return f"The lamp at {label} is {'on' if on else 'out'}."
+            case Find(label):
+                return self._found(label)
         return ""
+
+    def _found(self, label: str) -> str:
+        on = label not in self._lit
+        self._controls.find(label, on=on)
+        self._lit ^= {label}
+        return f"The lamp at {label} is {'on' if on else 'out'}."

@@ -16,6 +16,7 @@ from usbprov.bench.terminal.seen import Seen
 from usbprov.bench.views import PortView
 
 _MOST_OTHERS = 3
+_CURSOR = (" ", "reverse")
 _FOOT = 2
 _KEYS = (
     ("↑↓", "port"),
@@ -153,17 +154,24 @@ def _with_end(line: Text, end: Text | str, width: int) -> Text:
 
 
 def _foot(seen: Seen, hands: Hands, message: Message | None) -> Iterator[Text]:
-    yield _prompt(hands) or _said(seen, hands, message)
+    yield _last_words(hands, _prompt(hands), _said(seen, hands, message))
     yield _keys(hands)
+
+
+def _last_words(hands: Hands, prompt: Text | None, said: Text) -> Text:
+    """What is typed hides what was said, but a question does not hide why it is asked again."""
+    if prompt is not None and not hands.line:
+        return Text.assemble(prompt, "  ", said)
+    return prompt or said
 
 
 def _prompt(hands: Hands) -> Text | None:
     """What is being typed; of a secret only how long it is."""
     if hands.secret is not None:
         hidden = "•" * len(hands.line)
-        return Text.assemble((f"{words.clean(hands.secret)}: ", "bold"), hidden, (" ", "reverse"))
+        return Text.assemble((f"{words.clean(hands.secret)}: ", "bold"), hidden, _CURSOR)
     if hands.line:
-        return Text.assemble(("> ", "bold"), hands.line, (" ", "reverse"))
+        return Text.assemble(("> ", "bold"), hands.line, _CURSOR)
     return None
 
 

@@ -75,6 +75,10 @@ class PlainBoard:
         self._orders.close()
         self._views.close()
 
+    def say(self, words: str, *, bad: bool = False) -> None:
+        """Write a line; from any thread."""
+        self._say(Message(words, bad))
+
     def ask(self, what: str) -> str | None:
         """Return None: where there is no board there is no prompt."""
         return None
@@ -112,4 +116,4 @@ class PlainBoard:
         self._sums = (line.partition("=")[2], time.monotonic())
 
     def _say(self, message: Message) -> None:
-        self._write(f"{'!' if message.bad else '>'} {message.words}")
+        self._write(f"{'!' if message.bad else '>'} {words.clean(message.words)}")
