@@ -59,15 +59,16 @@ class _Bench:
 
     roster: int
     number: int = 0
-    done: int = 0
-    failed: int = 0
-    running: int = 0
+    states: dict[str, tuple[PortState, datetime]] = field(default_factory=dict)
     moments: list[tuple[float, View]] = field(default_factory=list)
 
     def tell(self, at: float, view: PortView) -> PortView:
         self.number += 1
-        moment = START + timedelta(seconds=at)
-        told = replace(view, number=self.number, since=moment)
+        state, since = self.states.get(view.label, (None, START))
+        if state is not view.state:
+            since = START + timedelta(seconds=at)
+            self.states[view.label] = (view.state, since)
+        told = replace(view, number=self.number, since=since)
         self.moments.append((at, told))
         return told
 
@@ -268,7 +269,7 @@ class Player:
         began = datetime.now(UTC)
         for at, view in moments:
             if isinstance(view, PortView):
-                since = began + timedelta(seconds=at / self._speed)
+                since = began + (view.since - START) / self._speed
                 yield at, replace(view, since=since)
             else:
                 yield at, replace(view, started=began)
