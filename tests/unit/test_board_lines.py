@@ -193,6 +193,11 @@ class TestArea:
         assert len(area.shown) == 19
         assert len(area.rest) == 45
 
+    def test_what_is_tried_again_comes_before_what_runs_well(self):
+        views = [*ports(63), port("Z9", PortState.KEY, trouble=BUSY, attempt=2)]
+
+        assert area_for(views, (80, 20)).shown[0].label == "Z9"
+
     def test_the_rest_is_summed_up(self):
         views = [*ports(30), *(port(f"Z{at}") for at in range(10))]
 

@@ -52,7 +52,7 @@ def area_for(ports: Iterable[PortView], size: tuple[int, int], chosen: str | Non
     needed = -(-len(by_label) // max(lines, 1))
     if needed <= most:
         return Area(tuple(by_label), (), max(1, needed), _labels(by_label))
-    by_urgency = sorted(by_label, key=urgency_of)
+    by_urgency = sorted(by_label, key=lambda view: (urgency_of(view), view.trouble is None))
     return _cut(by_urgency, max(lines - 1, 0) * most, most, chosen)
 
 
