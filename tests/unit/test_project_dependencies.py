@@ -29,6 +29,7 @@ EXTRAS = {
 LAB = RUNTIME | EXTRAS["lab"]
 PLACES = {
     ROOT / "usbprov" / "bench" / "rosterfile" / "workbook.py": "xlsx",
+    ROOT / "usbprov" / "bench" / "report" / "workbook.py": "xlsx",
     ROOT / "usbprov" / "lab": "lab",
     ROOT / "usbprov" / "lab" / "registrar" / "kerberos.py": "kerberos",
     ROOT / "usbprov" / "net" / "kerberos.py": "kerberos",

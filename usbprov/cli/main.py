@@ -47,6 +47,10 @@ COMMANDS = {
     ),
     "udev": ("usbprov.cli.commands.udev:udev", "Let the users of this computer open phones."),
     "ledger": ("usbprov.cli.commands.ledger:ledger", "Look at past and unfinished jobs."),
+    "report": (
+        "usbprov.cli.commands.report:report",
+        "What a shift came to, from the ledger: HTML, CSV, JSON, XLSX.",
+    ),
     "support-bundle": (
         "usbprov.cli.commands.support_bundle:support_bundle",
         "What one job said and heard, without secrets, in one file.",

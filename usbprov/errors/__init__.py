@@ -34,6 +34,7 @@ code and is generated from this module.
     ├── JobError ─ Interrupted, JobBusy, SomeFailed
     ├── RosterError ─ RosterUnreadable, RosterInvalid, SecretsUnsafe, SecretsInvalid,
     │                 SecretMissing, WorkbookSupportMissing
+    ├── ReportError ─ ReportSupportMissing, ReportNotWritten, NothingToReport
     ├── PortMapError ─ PortMapInvalid, PortMapNotSaved
     ├── ScanError ─ ScanUnknown, ScanOutOfTurn, ScanRefused
     ├── DiscoveryError ─ NothingFound, DhcpNotPermitted, OptionInvalid, RegistrarNotFound
@@ -119,6 +120,12 @@ from usbprov.errors.registrar import (
     SignInRefused,
     UserNotAllowed,
     UserUnknown,
+)
+from usbprov.errors.report import (
+    NothingToReport,
+    ReportError,
+    ReportNotWritten,
+    ReportSupportMissing,
 )
 from usbprov.errors.roster import (
     RosterError,
@@ -230,6 +237,7 @@ __all__ = [
     "NothingFound",
     "NothingRecorded",
     "NothingToProvision",
+    "NothingToReport",
     "NumberShared",
     "ObjectUnreadable",
     "OptionInvalid",
@@ -259,6 +267,9 @@ __all__ = [
     "RegistrarUnproved",
     "RegistrarUnreachable",
     "ReplayDiffers",
+    "ReportError",
+    "ReportNotWritten",
+    "ReportSupportMissing",
     "RequestRefused",
     "RosterError",
     "RosterInvalid",
