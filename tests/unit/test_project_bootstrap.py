@@ -25,6 +25,8 @@ DEV_TOOLS = {
     "krb5-config": "libkrb5-dev",
     "gcc": "gcc",
     "pg_ctlcluster": "postgresql",
+    "pdftoppm": "poppler-utils",
+    "zbarimg": "zbar-tools",
     "/usr/lib/purple-2/libsipe.so": "pidgin-sipe",
     "/usr/include/libpurple/purple.h": "libpurple-dev",
 }

@@ -51,6 +51,10 @@ COMMANDS = {
         "usbprov.cli.commands.report:report",
         "What a shift came to, from the ledger: HTML, CSV, JSON, XLSX.",
     ),
+    "labels": (
+        "usbprov.cli.commands.labels:labels",
+        "Labels for the phones that are done: PDF, ZPL.",
+    ),
     "support-bundle": (
         "usbprov.cli.commands.support_bundle:support_bundle",
         "What one job said and heard, without secrets, in one file.",
