@@ -8,6 +8,7 @@ import pytest
 
 from usbprov.bench.labels.label import LARGEST, SMALLEST, Label, Size
 from usbprov.bench.labels.zpl import as_zpl
+from usbprov.bench.rosterfile import values
 
 ALICE = Label("Alice Example", "1001", "alice@contoso.test", "02005E000001")
 USUAL = Size(63.5, 38.1)
@@ -51,6 +52,10 @@ def test_a_label_has_its_words_and_both_codes() -> None:
     assert (qr.commands[:6], qr.data) == ("^BQN,2", b"MA,02005E000001")
     assert "^BCN," in bars.commands
     assert bars.data == b"02005E000001"
+
+
+def test_the_benchs_scanner_reads_what_the_codes_hold() -> None:
+    assert values.mac(ALICE.mac) == ALICE.mac_shown.lower()
 
 
 def test_each_label_is_one_format() -> None:

@@ -208,10 +208,10 @@ def _moment(of: datetime | None) -> Markup:
 
 def _state(phone: PhoneLine) -> Markup:
     standing = phone.standing
-    words = f"{_SIGNS[standing]} {standing}"
+    words = [_whole(f"{_SIGNS[standing]} {standing}")]
     if phone.trouble:
-        words += f" {phone.trouble.code}"
-    return element("span", words, class_=f"stand stand-{standing}")
+        words.append(_whole(phone.trouble.code))
+    return element("span", Markup(" ".join(words)), class_=f"stand stand-{standing}")
 
 
 def _thumbprint(phone: PhoneLine) -> Piece:

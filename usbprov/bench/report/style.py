@@ -36,7 +36,7 @@ th { font-weight: 600; } thead th { border-bottom: 2px solid var(--ink); }
 tbody th { min-width: 7em; } td:not(.number) { min-width: 4em; }
 .hash { display: inline-block; min-width: 22ch; }
 td.number, th.number { text-align: right; white-space: nowrap; }
-.stand { font-weight: 600; white-space: nowrap; }
+.stand { font-weight: 600; }
 .stand-done { color: var(--done); } .stand-failed { color: var(--failed); }
 .stand-unfinished { color: var(--soft); }
 footer { margin-top: 2rem; font-size: .85rem; }
