@@ -1,5 +1,6 @@
 """A job under way: the order, the phone, and what is known so far."""
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -14,6 +15,8 @@ from usbprov.phone.endpoint import Endpoint, endpoint_of
 from usbprov.phone.holding import HeldPhone
 
 if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
     from usbprov.net.credentials import CertificateCredential, Credential, Way
     from usbprov.registrar.client import SignIn
     from usbprov.webservices.ticket import Ticket
@@ -64,6 +67,13 @@ class SignsIn(Protocol):
         ...
 
 
+def make_key(bits: int) -> "RSAPrivateKey":
+    """Make an RSA key of so many bits on this computer, now."""
+    from usbprov.pki.keys import generate_rsa  # noqa: PLC0415 - only when needed
+
+    return generate_rsa(bits)
+
+
 @dataclass
 class Proof:
     """What was shown of the result; None means that it was not tried."""
@@ -87,6 +97,10 @@ class Job:
         return_seconds: How long a phone that went away is waited for.
         retries: The bounds within which what may pass is tried again.
         retry: Makes a call again within those bounds; for calls that send no credential.
+        sleep: Waits so many seconds between two tries; may raise to end the job.
+        make_key: Makes an RSA key of so many bits, or has one that was made ahead.
+        bench: The bench that does the job, or None.
+        roster: The roster that it is done for, or None.
         clock_behind: How far the phone's clock was behind this computer's when it was asked, or
             None where it has none.
         key_source: The order's, or what the plan chose.
@@ -104,6 +118,10 @@ class Job:
     progress: Progress = lambda _percent: None
     retries: RetryPolicy = field(default_factory=RetryPolicy)
     retry: Repeats = once
+    sleep: Callable[[float], None] = time.sleep
+    make_key: "Callable[[int], RSAPrivateKey]" = make_key
+    bench: str | None = None
+    roster: str | None = None
     record: JobRecord | None = None
     info: PhoneInfo | None = None
     clock_behind: timedelta | None = None

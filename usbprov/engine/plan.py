@@ -89,6 +89,8 @@ def _new_job(job: Job) -> NewJob:
         registrar=order.registrar,
         key_source=known(job.key_source),
         nonce=draw("key nonce", NONCE_SIZE),
+        bench=job.bench,
+        roster=job.roster,
     )
 
 

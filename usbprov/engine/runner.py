@@ -26,6 +26,7 @@ from usbprov.engine.steps.prove import ProveStep
 from usbprov.engine.steps.table import STEPS
 from usbprov.errors import (
     CertificateUnfit,
+    ClaimLost,
     Interrupted,
     LedgerError,
     PhoneChanged,
@@ -200,13 +201,15 @@ class Runner:
             again.append(StepRetry(step.name, retry))
             self._listener(again[-1])
 
-        self._job.retry = Retrier(self._job.retries, tell)
+        self._job.retry = Retrier(self._job.retries, tell, sleep=self._job.sleep)
         try:
             if self._job.held:
                 self._job.held.verify()
             learnt = step.run(self._job)
         except (UsbprovError, KeyboardInterrupt) as error:
             code = error.code if isinstance(error, UsbprovError) else Interrupted.code
+            if isinstance(error, ClaimLost):
+                raise
             with suppress(LedgerError):  # the first error is the one to tell
                 attempt.end(StepState.FAILED, code=code)
             raise
@@ -220,6 +223,8 @@ class Runner:
         """Record where the job stands, and say what stopped it and whether it can go on."""
         told = self._told(name, error)
         self._ended(name, Mark.FAILED, started, str(told))
+        if isinstance(told, ClaimLost):  # somebody else may write of this job now
+            raise told from None
         ledger, job = self._job.ledger, known(self._job.record).id
         with suppress(LedgerError):
             if isinstance(told, CertificateUnfit):  # a repeat is to ask anew

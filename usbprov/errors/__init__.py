@@ -37,12 +37,24 @@ code and is generated from this module.
     ├── ReportError ─ ReportSupportMissing, ReportNotWritten, NothingToReport
     ├── PortMapError ─ PortMapInvalid, PortMapNotSaved
     ├── ScanError ─ ScanUnknown, ScanOutOfTurn, ScanRefused
+    ├── BenchError ─ ClaimLost, ClaimedElsewhere, NoUserForPhone, BenchRuns, NoSuchPort, NotNow,
+    │                LeftOut
     ├── DiscoveryError ─ NothingFound, DhcpNotPermitted, OptionInvalid, RegistrarNotFound
     ├── TapeError ─ BundleInvalid, NothingRecorded, NotOnTape, ReplayDiffers, BundleNotWritten
     └── LabError ─ LabUnusable, LabDependencyMissing, GadgetUnusable
 """
 
 from usbprov.errors.base import CallError, ExitCode, UsbprovError
+from usbprov.errors.bench import (
+    BenchError,
+    BenchRuns,
+    ClaimedElsewhere,
+    ClaimLost,
+    LeftOut,
+    NoSuchPort,
+    NotNow,
+    NoUserForPhone,
+)
 from usbprov.errors.cable import (
     AccessDenied,
     AmbiguousPhone,
@@ -180,6 +192,8 @@ __all__ = [
     "AccountNotAccepted",
     "AmbiguousPhone",
     "AnswerInvalid",
+    "BenchError",
+    "BenchRuns",
     "BundleInvalid",
     "BundleNotWritten",
     "BusUnavailable",
@@ -189,6 +203,8 @@ __all__ = [
     "ChainUntrusted",
     "CheckFailed",
     "ChecksFailed",
+    "ClaimLost",
+    "ClaimedElsewhere",
     "ConfigInvalid",
     "CredentialMismatch",
     "CredentialRefused",
@@ -222,6 +238,7 @@ __all__ = [
     "LedgerTooNew",
     "LedgerUnreached",
     "LedgerUnusable",
+    "LeftOut",
     "LinkBroken",
     "LinkTimeout",
     "LocksUnusable",
@@ -232,6 +249,9 @@ __all__ = [
     "NoSuchJob",
     "NoSuchLink",
     "NoSuchPhone",
+    "NoSuchPort",
+    "NoUserForPhone",
+    "NotNow",
     "NotOffered",
     "NotOnTape",
     "NothingFound",

@@ -13,9 +13,13 @@ class ServiceError(CallError):
 
 @dataclass(eq=False)
 class ServerUnreachable(ServiceError):
-    """Raised when no connection to the server can be made."""
+    """Raised when no connection to the server can be made, or it breaks.
+
+    ``connected`` says whether there was one, so that something may have been sent.
+    """
 
     reason: str
+    connected: bool = field(default=False, kw_only=True)
     code: ClassVar = "WEB-01"
     exit_code: ClassVar = ExitCode.UNREACHED
     retryable: ClassVar = True

@@ -32,6 +32,7 @@ from usbprov.ledger.records import (
     JobRecord,
     JobState,
     NewJob,
+    Served,
     StepRecord,
     StepState,
 )
@@ -181,6 +182,22 @@ class Ledger:
         )
         rows = self._rows(select(jobs).where(*where).order_by(jobs.c.id.desc()).limit(1))
         return _job(rows[0]) if rows else None
+
+    def latest_of_phone(self, serial: str, mac: str) -> JobRecord | None:
+        """Return the phone's newest job that came to anything, whoever it was for, or None.
+
+        One that ended before the phone was written to, or was superseded, came to nothing.
+        """
+        counts = jobs.c.state.in_((JobState.OPEN, JobState.STUCK, JobState.DONE))
+        query = select(jobs).where(_phone_is(serial, mac), counts)
+        rows = self._rows(query.order_by(jobs.c.id.desc()).limit(1))
+        return _job(rows[0]) if rows else None
+
+    def served(self, roster: str, *states: JobState) -> list[Served]:
+        """Return whom the jobs of a roster in one of ``states`` serve, and with which phone."""
+        columns = (jobs.c.phone_serial, jobs.c.phone_mac, jobs.c.user, jobs.c.extension)
+        query = select(*columns).where(jobs.c.roster == roster, jobs.c.state.in_(states))
+        return [Served(*row.values()) for row in self._rows(query.order_by(jobs.c.id))]
 
     # --- steps
 

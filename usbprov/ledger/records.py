@@ -87,6 +87,16 @@ class JobRecord(NewJob):
 
 
 @dataclass(frozen=True)
+class Served:
+    """Whom a job of a roster serves, as far as is known, and with which phone."""
+
+    phone_serial: str
+    phone_mac: str
+    user: str | None
+    extension: str | None
+
+
+@dataclass(frozen=True)
 class StepRecord:
     """One attempt at one step; ``ms`` is its duration, None while it is under way."""
 

@@ -119,6 +119,10 @@ def _unreachable(words: str) -> Callable[[_Case], Failure]:
     return lambda case: ServerUnreachable(case.server, words)
 
 
+def _broken(words: str) -> Callable[[_Case], Failure]:
+    return lambda case: ServerUnreachable(case.server, words, connected=True)
+
+
 def _no_connection(case: _Case) -> Failure:
     return ServerUnreachable(case.server, f"no connection within {case.seconds:.3g} s")
 
@@ -142,7 +146,7 @@ def _no_http(case: _Case) -> Failure:
 _BROKEN = "the connection broke before the whole answer was here"
 
 _TURNS: tuple[tuple[type[BaseException], Callable[[_Case], Failure]], ...] = (
-    (ssl.SSLEOFError, _unreachable("it closes the connection where TLS should begin or go on")),
+    (ssl.SSLEOFError, _broken("it closes the connection where TLS should begin or go on")),
     (ssl.SSLError, _tls),
     (socket.gaierror, _unreachable("the name is not known")),
     (ConnectionRefusedError, _unreachable("it refuses the connection")),
@@ -150,7 +154,7 @@ _TURNS: tuple[tuple[type[BaseException], Callable[[_Case], Failure]], ...] = (
     (ConnectTimeoutError, _no_connection),
     (ReadTimeoutError, _timed_out),
     (TimeoutError, _timed_out),
-    (ConnectionError, _unreachable(_BROKEN)),
-    (http.client.IncompleteRead, _unreachable(_BROKEN)),
+    (ConnectionError, _broken(_BROKEN)),
+    (http.client.IncompleteRead, _broken(_BROKEN)),
     (http.client.HTTPException, _no_http),
 )

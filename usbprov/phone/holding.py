@@ -52,11 +52,13 @@ class HeldPhone:
         return self._candidate.facts.name
 
     def bind(self, identity: PhoneIdentity) -> None:
-        """From now on it is this phone and no other.
+        """From now on it is this phone and no other; may be said again.
 
         Raises:
             JobBusy: Another program has reached the same phone by another way.
         """
+        if identity == self._identity:
+            return
         try:
             key = f"phone {identity.serial} {identity.mac}"
             self._stack.enter_context(self._candidate.reach.locks.hold(key))

@@ -69,6 +69,16 @@ class Watcher:
                 events += self._taken(block=False)
         return events
 
+    @property
+    def has_looked(self) -> bool:
+        """Whether every bus was looked at, and all that was there has been told of."""
+        return all(lookout.has_looked for lookout in self._lookouts)
+
+    @property
+    def closed(self) -> bool:
+        """Whether it watches no more."""
+        return self._closed.is_set()
+
     def close(self) -> None:
         """End all threads, and whoever waits in ``next``; may be called twice, by any thread."""
         self._closed.set()
@@ -114,6 +124,7 @@ class _Lookout:
         self._problem: str | None = None
         self._again = _AGAIN_FIRST
         self._asked = time.monotonic()
+        self.has_looked = False
         self._thread = threading.Thread(target=self._run, name=f"watch {bus.uri}", daemon=True)
         self._thread.start()
 
@@ -134,6 +145,7 @@ class _Lookout:
                 events = self._look()
                 if events:
                     self._news.put(events)
+                self.has_looked |= not self._tracker.unsettled
                 self._wakeup.wait(_UNSETTLED if self._tracker.unsettled else None)
         except Exception as failure:  # to be raised where somebody sees it
             self._news.put(failure)

@@ -5,7 +5,7 @@ import secrets
 import time
 import uuid
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from usbprov.webservices.soap import Security
     from usbprov.webservices.trust.sources import Source
 
+OfferSource = Callable[[Callable[[], "Offer"]], "Offer"]
+"""Gives what was read before, or calls to have it read."""
+
 # ruff: noqa: PLC0415 - HTTP, XML and SOAP are imported when something is asked of a server
 
 
@@ -46,6 +49,7 @@ class WebServices:
         timeout: TimeLimits = DEFAULT_LIMITS,
         site: Site | None = None,
         tickets: TicketCache | None = None,
+        offers: "OfferSource | None" = None,
     ) -> None:
         """Prepare; nothing is sent yet.
 
@@ -55,6 +59,7 @@ class WebServices:
             timeout: Time limits of each exchange.
             site: What the site has settled about its servers.
             tickets: Where tickets are kept, to be shared with others; else this object's own.
+            offers: Where what the services offer is kept, to be shared likewise; else it is read.
 
         Raises:
             UsageError: The URL cannot be used.
@@ -64,6 +69,7 @@ class WebServices:
         self._limits = timeout
         self._site = site or Site()
         self._tickets = tickets or TicketCache()
+        self._offers = offers
         self._tried: set[Credential] = set()
         self._secrets: set[str] = set()
         self._connection_is_someones = False
@@ -114,6 +120,9 @@ class WebServices:
 
     @functools.cached_property
     def _offer(self) -> "Offer":
+        return self._read_offer() if self._offers is None else self._offers(self._read_offer)
+
+    def _read_offer(self) -> "Offer":
         from usbprov.webservices.metadata import Offer, publish_port, ticket_ports
 
         location, issuer = publish_port(self._metadata(self.url), host_of(self.url))

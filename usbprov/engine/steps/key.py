@@ -54,10 +54,10 @@ def _in_phone(job: Job) -> KeyState:
 
 def _on_host(job: Job) -> KeyState:
     """Make the key here; it lives in this function only, and in the phone from then on."""
-    from usbprov.pki.keys import generate_rsa, to_pkcs8  # noqa: PLC0415 - only when needed
+    from usbprov.pki.keys import to_pkcs8  # noqa: PLC0415 - only when needed
 
     order = job.order
-    pkcs8 = secret("host-made key", lambda: to_pkcs8(generate_rsa(order.bits)))
+    pkcs8 = secret("host-made key", lambda: to_pkcs8(job.make_key(order.bits)))
     return job.phone.import_key(order.slot, pkcs8, job.nonce, replace=order.replace)
 
 
