@@ -19,16 +19,16 @@ class MemoryBus:
     phones: dict[str, MemoryPhone] = field(default_factory=dict)
     down: bool = False
 
-    def devices(self) -> Sequence[AttachedDevice]:
+    def devices(self, known: Sequence[AttachedDevice] = ()) -> Sequence[AttachedDevice]:
         if self.down:
             raise BusUnavailable(self.uri, "it is down")
-        return [MemoryDevice(self._facts(path), self) for path in sorted(self.phones)]
+        there = sorted(self.phones.items())  # as it is now; a test plugs and pulls meanwhile
+        return [MemoryDevice(self._facts(path, phone), self) for path, phone in there]
 
     def device_at(self, port_path: str) -> AttachedDevice | None:
         return next((d for d in self.devices() if d.facts.port_path == port_path), None)
 
-    def _facts(self, path: str) -> DeviceFacts:
-        phone = self.phones[path]
+    def _facts(self, path: str, phone: MemoryPhone) -> DeviceFacts:
         phone.facts = DeviceFacts(self.uri, path, 1, 2, product="Phone", serial=phone.serial)
         return phone.facts
 

@@ -47,7 +47,10 @@ FACTS = DeviceFacts("kernel", "1-1", 0x1209, 1, serial="MEM1")
 
 @dataclass
 class MemoryPhone:
-    """Fulfils the phone contract for slot 0; ``fail_at`` names the method that loses the cable."""
+    """Fulfils the phone contract for slot 0.
+
+    ``fail_at`` names the method that loses the cable; ``*`` is every one.
+    """
 
     capabilities: frozenset[Capability] = ALL
     clock: datetime | None = field(default_factory=lambda: datetime.now(UTC))
@@ -66,7 +69,7 @@ class MemoryPhone:
 
     def _called(self, name: str) -> None:
         self.calls.append(name)
-        if self.fail_at == name:
+        if self.fail_at in {name, "*"} and name != "close":
             raise PhoneGone(self.facts.name)
 
     def identity(self) -> PhoneIdentity:

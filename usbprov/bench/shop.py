@@ -1,0 +1,71 @@
+"""What the workers of a bench share."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from usbprov.bench.again import Patience
+from usbprov.bench.keypool import KeyPool
+from usbprov.bench.leases import Leases
+from usbprov.bench.roster import RosterEntry
+from usbprov.bench.secrets import Secrets
+from usbprov.bench.servers import Servers
+from usbprov.bench.users import Users
+from usbprov.engine.order import Order
+from usbprov.engine.retry import RetryPolicy
+from usbprov.ledger.ledger import Ledger
+from usbprov.phone.contract import PhoneIdentity
+
+
+class Stopped(Exception):
+    """Ends a worker whose bench is told to stop; never leaves this package."""
+
+
+class PinDesk(Protocol):
+    """Has PINs keyed in. Thread-safe."""
+
+    def ask(self, entry: RosterEntry) -> None:
+        """Have the user's PIN keyed in, where the bench's secrets find it; may be left out."""
+        ...
+
+    def forget(self, entry: RosterEntry) -> None:
+        """Forget a PIN that was keyed in."""
+        ...
+
+
+@dataclass(frozen=True)
+class Shop:
+    """What all workers of a bench share.
+
+    Attributes:
+        name: The bench's name.
+        order: What every job is to do; user and credential are filled in.
+        users: The roster at work.
+        secrets: PINs and passwords.
+        servers: How the servers are reached.
+        keys: Keys made by this computer.
+        ledger: What all of it is recorded in.
+        leases: The claims.
+        patience: Within what bounds a job is tried again.
+        retries: The same of a single call.
+        places: How many phones are worked on at a time.
+        stopped: Set when the bench is to end.
+        returned: Is told of a phone that was recognised; it may have been away.
+        pins: Has PINs keyed in that no file has, or None.
+    """
+
+    name: str
+    order: Order
+    users: Users
+    secrets: Secrets
+    servers: Servers
+    keys: KeyPool
+    ledger: Ledger
+    leases: Leases
+    patience: Patience
+    retries: RetryPolicy
+    places: threading.BoundedSemaphore
+    stopped: threading.Event
+    returned: Callable[[PhoneIdentity, str], None]
+    pins: PinDesk | None = None
