@@ -28,6 +28,11 @@ def show(document: Mapping[str, Any] | Sequence[Any]) -> None:
     click.echo(json.dumps(document, indent=2, ensure_ascii=False))
 
 
+def show_line(document: Mapping[str, Any]) -> None:
+    """Print a document in one line, for what goes on and on."""
+    click.echo(json.dumps(document, ensure_ascii=False))
+
+
 def moment(when: datetime | None) -> str | None:
     """Write a time as UTC: ``2026-11-23T17:05:00Z``."""
     return None if when is None else when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

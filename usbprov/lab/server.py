@@ -138,7 +138,6 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
         cut.cancel()
         self._cut_off()
-        _abort_the_rest()
         await asyncio.sleep(0)  # lets the transports close their sockets
 
     def _cut_off(self) -> None:
@@ -150,14 +149,6 @@ class _Server(uvicorn.Server):
     def _cancel(self) -> None:
         for task in self.server_state.tasks:
             task.cancel()
-
-
-def _abort_the_rest() -> None:
-    """Close the connections that uvicorn does not know, or no more: in a handshake, or closing."""
-    # No public list of them exists before ``Server.abort_clients`` of Python 3.13.
-    transports = getattr(asyncio.get_running_loop(), "_transports", {})
-    for transport in list(transports.values()):
-        transport.abort()
 
 
 class WebServer:

@@ -33,9 +33,9 @@ def encode_cobs(message: bytes) -> bytes:
     for run in content.split(DELIMITER):
         rest = run
         while len(rest) >= _RUN:
-            parts += (_LONGEST_RUN, rest[:_RUN])
+            parts.append(_LONGEST_RUN + rest[:_RUN])
             rest = rest[_RUN:]
-        parts += (_CODES[len(rest)], rest)
+        parts.append(_CODES[len(rest)] + rest)
     parts.append(DELIMITER)
     return b"".join(parts)
 

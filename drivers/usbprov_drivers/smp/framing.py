@@ -118,7 +118,7 @@ class LineFraming:
 
         A frame that lost its beginning is read as text, so none may hold what begins a line.
         """
-        if self.code is LineCode.CONSOLE:
+        if self.code is LineCode.CONSOLE or FIRST in message:
             return encode_console(message)
         frame = encode_cobs(message)
         return encode_console(message) if FIRST in frame else frame

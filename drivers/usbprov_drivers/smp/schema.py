@@ -169,7 +169,7 @@ class Choice:
 
     def dump(self, value: object) -> object:
         """Return the member's value."""
-        return cast("Enum", value).value
+        return self.kinds(value).value
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,10 @@ import click
 from usbprov.cli.lazy import LazyGroup
 
 COMMANDS = {
+    "run": (
+        "usbprov.cli.commands.bench_run:bench_run",
+        "Work on every phone that is plugged in.",
+    ),
     "check": (
         "usbprov.cli.commands.bench_check:bench_check",
         "Is the roster right, and what do the servers say of its users?",

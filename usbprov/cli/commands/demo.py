@@ -5,17 +5,17 @@ from pathlib import Path
 
 import click
 
-from usbprov.cli.failure import tell
+from usbprov.bench.portmap import PortMap
 from usbprov.cli.labs import personality_option
 from usbprov.cli.provisioning import Manner, provision_one
 from usbprov.cli.settings import Settings
 from usbprov.engine.order import CredentialOrder, Order
-from usbprov.errors import SomeFailed, UsbprovError
 from usbprov.lab.phones import MAX_PHONES, parse_personality, port_paths
 from usbprov.lab.up import Lab, LabFacts, LabOptions
 from usbprov.lab.users import DEFAULT_USERS, LabUser
 from usbprov.ledger.ledger import Ledger
 from usbprov.net.credentials import Way
+from usbprov.net.site import Site
 
 
 @click.command()
@@ -30,7 +30,7 @@ from usbprov.net.credentials import Way
 )
 @personality_option
 def demo(phones: int, directory: Path | None, personality: tuple[str, ...]) -> None:
-    """Run a lab with emulated phones, provision each of them, and end.
+    """Run a lab with emulated phones, provision all of them at once, and end.
 
     Nothing but this computer's loopback is touched.
 
@@ -48,35 +48,52 @@ def demo(phones: int, directory: Path | None, personality: tuple[str, ...]) -> N
         )
         with Lab(options) as lab, Ledger(options.dir / "ledger.sqlite3") as ledger:
             click.echo(f"Lab: {lab.facts.web_services_url}, phones on {lab.facts.bus}")
-            _provision_all(lab.facts, ledger, phones)
+            if phones == 1:
+                _provision(lab.facts, ledger, port_paths(1)[0], lab.facts.users[0])
+            else:
+                _provision_all(lab.facts, ledger, phones)
 
 
 def _provision_all(facts: LabFacts, ledger: Ledger, phones: int) -> None:
-    """Provision one phone after the other; one that fails does not stop the rest.
+    """Stage all phones at once, as a bench does.
 
     Raises:
-        SomeFailed: Some of several phones failed.
-        UsbprovError: The only phone failed.
+        SomeFailed: Some of them failed.
     """
-    failed = 0
-    for path, user in zip(port_paths(phones), facts.users, strict=False):
-        try:
-            _provision(facts, ledger, path, user)
-        except UsbprovError as error:
-            if phones == 1:
-                raise
-            tell(error)
-            failed += 1
-    if failed:
-        raise SomeFailed(failed, phones)
+    from usbprov.bench.assignment import Next
+    from usbprov.bench.bench import Setup
+    from usbprov.bench.roster import Roster, RosterEntry
+    from usbprov.bench.secrets import Secrets
+    from usbprov.cli.benches import Place, Show, Until, run_bench
+
+    entries = tuple(
+        RosterEntry(line, user.extension, user.sip_uri)
+        for line, user in enumerate(facts.users[:phones], 1)
+    )
+    pins = {line: user.pin for line, user in enumerate(facts.users[:phones], 1)}
+    roster, settings = Roster("demo", entries, pins), _settings(facts)
+    order = Order(facts.web_services_url, CredentialOrder(()), registrar=facts.registrar)
+    setup = Setup("demo", roster, Next(roster), Secrets((roster,)), order)
+    place = Place(
+        settings.buses(),
+        settings.reach(),
+        ledger,
+        facts.ca_file,
+        Site(),
+        PortMap(uris=settings.bus_uris).label_of,
+    )
+    run_bench(place, setup, Until(once=True), Show())
+
+
+def _settings(facts: LabFacts) -> Settings:
+    """Return settings with locks of their own: other labs' phones have the same serial numbers."""
+    locks = facts.ca_file.parent
+    return Settings((facts.bus or "",), ledger_file=None, verbosity=1, lock_dir=locks)
 
 
 def _provision(facts: LabFacts, ledger: Ledger, path: str, user: LabUser) -> None:
     click.echo(f"\nPhone {path}, extension {user.extension}:")
     credential = CredentialOrder((Way.PIN,), user.extension)
     order = Order(facts.web_services_url, credential, registrar=facts.registrar)
-    # The phones of other labs have the same serial numbers: locks of their own.
-    locks = facts.ca_file.parent
-    settings = Settings((facts.bus or "",), ledger_file=None, verbosity=1, lock_dir=locks)
     manner = Manner(ca_file=facts.ca_file)
-    provision_one(settings.find(path), order, ledger, lambda: user.pin, manner)
+    provision_one(_settings(facts).find(path), order, ledger, lambda: user.pin, manner)

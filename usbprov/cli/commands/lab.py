@@ -85,11 +85,13 @@ def up(
     """
     from usbprov.lab.phones import parse_personality
     from usbprov.lab.up import Lab, LabOptions
+    from usbprov.lab.users import DEFAULT_USERS
 
     options = LabOptions(
         dir=directory,
         phones=phones,
         users_file=users_file,
+        synthetic_users=0 if users_file else max(0, phones - len(DEFAULT_USERS)),
         host=host,
         https_port=https_port,
         http_port=http_port,

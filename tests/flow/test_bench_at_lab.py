@@ -1,0 +1,171 @@
+"""A bench as its operator runs it: a lab with phones, a roster, and the program."""
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from processes import PROGRAM, Ended, Station, station
+
+from usbprov.ledger.ledger import Ledger
+from usbprov.ledger.records import JobState
+
+COUNT = 8
+
+pytestmark = pytest.mark.timeout(240)
+
+
+@pytest.fixture
+def eight(tmp_path: Path) -> Iterator[Station]:
+    with station(tmp_path, phones=COUNT) as running:
+        write_roster(running)
+        yield running
+
+
+def write_roster(at: Station, pins: dict[str, str] | None = None) -> None:
+    """Write the lab's users as a roster; ``pins`` are wrong ones, by extension."""
+    wrong = pins or {}
+    lines = [
+        f"{u['extension']},{u['sip_uri']},{wrong.get(u['extension'], u['pin'])}"
+        for u in at.facts["users"]
+    ]
+    (at.folder / "users.csv").write_text("\n".join(["extension,sip address,pin", *lines]) + "\n")
+
+
+def arguments(at: Station, *extra: str) -> list[str]:
+    facts = at.facts
+    servers = ["--web-services-url", facts["web_services_url"], "--ca-file", facts["ca_file"]]
+    roster = str(at.folder / "users.csv")
+    registrar = ["--registrar", facts["registrar"]]
+    return ["bench", "run", roster, *servers, *registrar, "--name", "desk", *extra]
+
+
+def lines(ended: Ended) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in ended.out.splitlines()]
+
+
+def test_all_are_done_and_ledger_store_and_phones_agree(eight: Station) -> None:
+    ended = eight.run(*arguments(eight, "--once", "--json"))
+    assert ended.code == 0, ended.err
+    *views, summary = lines(ended)
+    assert summary["view"] == "summary"
+    assert (summary["outcome"], summary["done"], summary["unfinished"]) == ("done", COUNT, [])
+    done = [v for v in views if v["view"] == "port" and v["state"] == "done: unplug"]
+    assert len({v["label"] for v in done}) == COUNT
+    assert all(
+        v["may_unplug"] == (v["state"] in {"empty", "done: unplug"}) for v in views if "label" in v
+    )
+
+    published = {p["sip_uri"]: p["sha256"] for p in eight.published()}
+    assert published == {v["user"]: v["thumbprint"] for v in done}
+    assert len(published) == COUNT
+    for view in done[:2]:
+        (slot, *_) = eight.run("info", view["label"], "--json").document["slots"]
+        assert slot["active_certificate"] == view["thumbprint"]
+    with Ledger(eight.ledger) as ledger:
+        assert {job.user for job in ledger.jobs()} == set(published)
+        assert {job.state for job in ledger.jobs()} == {JobState.DONE}
+    pins = {u["pin"] for u in eight.facts["users"]}
+    assert not any(pin in ended.out + ended.err for pin in pins)
+
+    again = eight.run(*arguments(eight, "--once", "--json"))
+    assert again.code == 0, again.err
+    assert {p["sip_uri"]: p["sha256"] for p in eight.published()} == published
+
+
+def test_one_wrong_pin_fails_one_phone_and_the_exit_code_says_so(eight: Station) -> None:
+    write_roster(eight, {"1001": "999999"})
+    ended = eight.run(*arguments(eight, "--once", "--json"))
+    assert ended.code == 10
+    assert "JOB-03" in ended.err
+    *_, summary = lines(ended)
+    (failed,) = summary["unfinished"]
+    assert failed["trouble"]["code"] == "WEB-05"
+    assert failed["trouble"]["remedy"]
+    assert summary["done"] == COUNT - 1
+    assert "999999" not in ended.out + ended.err
+
+
+@contextmanager
+def running(at: Station, *extra: str) -> Iterator["subprocess.Popen[str]"]:
+    process = subprocess.Popen(
+        at.command(*arguments(at, "--json", *extra)),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=at.environment,
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def until_published(at: Station, process: "subprocess.Popen[str]", count: int) -> None:
+    """Read the lines until so many phones have come to be published for."""
+    assert process.stdout is not None
+    seen: set[str] = set()
+    for line in process.stdout:
+        view = json.loads(line)
+        if view.get("step") in {"publish", "install"}:
+            seen.add(view["label"])
+        if len(seen) >= count:
+            return
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_a_bench_that_was_ended_goes_on_and_does_nothing_twice(
+    eight: Station, how: signal.Signals
+) -> None:
+    with running(eight) as process:
+        until_published(eight, process, 2)
+        process.send_signal(how)
+        process.communicate(timeout=60)
+    ended = eight.run(*arguments(eight, "--once", "--json"))
+    assert ended.code == 0, ended.err
+    *_, summary = lines(ended)
+    assert summary["done"] == COUNT
+    published = eight.published()
+    assert len({p["sip_uri"] for p in published}) == len(published) == COUNT
+    with Ledger(eight.ledger) as ledger:
+        done = [job for job in ledger.jobs() if job.state is JobState.DONE]
+        assert len({job.phone_serial for job in done}) == len({job.user for job in done}) == COUNT
+
+
+def test_phones_that_lose_power_go_on_when_they_are_back(eight: Station) -> None:
+    port = int(eight.bus.rpartition(":")[2])
+    with running(eight, "--until", str(COUNT)) as process:
+        until_published(eight, process, 3)
+        eight.pull()
+        eight.plug(COUNT, port=port)
+        out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    summary = json.loads(out.splitlines()[-1])
+    assert summary["done"] == COUNT
+    published = eight.published()
+    assert len({p["sip_uri"] for p in published}) == len(published) == COUNT
+
+
+def test_the_demo_stages_sixty_four_phones_at_once(tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [*PROGRAM, "demo", "--phones", "64", "--dir", str(tmp_path / "demo")],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        env=os.environ | {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)},
+        timeout=200,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert "64 of 64 users have their phone." in ended.stdout
+    with Ledger(tmp_path / "demo" / "ledger.sqlite3") as ledger:
+        jobs = ledger.jobs()
+    assert len({job.user for job in jobs}) == len({job.phone_mac for job in jobs}) == 64
+    assert {job.state for job in jobs} == {JobState.DONE}

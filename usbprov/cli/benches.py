@@ -1,0 +1,130 @@
+"""A bench, put together for the commands: run, with its board, and what it came to."""
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from usbprov.cli import bench_documents, documents
+from usbprov.cli.boards import KeyedIn, board_of
+from usbprov.cli.failure import ToldError
+from usbprov.errors import Interrupted, SomeFailed, UsbprovError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from usbprov.bench.bench import Bench, Setup
+    from usbprov.ledger.ledger import Ledger
+    from usbprov.net.site import Site
+    from usbprov.phone.candidates import Reach
+    from usbprov.usb.devices import Bus
+
+_STOPPING = "Stopping: what was begun goes on when the bench is started again."
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a bench stands: what it reaches phones and servers by.
+
+    Attributes:
+        buses: Where phones are plugged in.
+        reach: How they are reached.
+        ledger: Where everything is recorded.
+        ca_file: The only trust anchors, or None for the system's.
+        site: What the site has settled about its servers.
+        label_of: Gives a port's label by its address.
+    """
+
+    buses: "Sequence[Bus]"
+    reach: "Reach"
+    ledger: "Ledger"
+    ca_file: "Path | None"
+    site: "Site"
+    label_of: Callable[[str], str] = str
+
+    def bench(self, setup: "Setup") -> "Bench":
+        """Return the bench; nothing is done yet."""
+        from usbprov.bench.bench import Bench
+        from usbprov.bench.limits import CallLimit
+        from usbprov.bench.servers import RealServers
+
+        order = setup.order
+        servers = RealServers(
+            order.web_services_url,
+            order.registrar,
+            self.ca_file,
+            self.site,
+            CallLimit(setup.bounds.calls),
+        )
+        return Bench(setup, servers, self.ledger, self.buses, self.reach, self.label_of)
+
+
+@dataclass(frozen=True)
+class Until:
+    """When a bench ends by itself: when all that is plugged in is done, or so many phones are."""
+
+    once: bool = False
+    count: int | None = None
+
+
+@dataclass(frozen=True)
+class Show:
+    """How a bench is shown.
+
+    Attributes:
+        as_json: Whether by JSON lines.
+        quiet: Whether not at all.
+        scans: Whether scans and keys are read from standard input.
+    """
+
+    as_json: bool = False
+    quiet: bool = False
+    scans: bool = False
+
+
+def run_bench(place: Place, setup: "Setup", until: Until, show: Show) -> None:
+    """Run a bench, show its board, and say what it came to.
+
+    Raises:
+        ToldError: The same, when it was told in JSON.
+        SomeFailed: Not all phones that were plugged in are done.
+        Interrupted: The user ended it; what was begun goes on when it is started again.
+    """
+    with contextlib.ExitStack() as stack:
+        bench = stack.enter_context(place.bench(setup))
+        shown = board_of(
+            bench, setup.name, as_json=show.as_json, quiet=show.quiet, scans=show.scans
+        )
+        board = stack.enter_context(shown)
+        if isinstance(setup.pins, KeyedIn):
+            setup.pins.board = board
+        try:
+            bench.run(once=until.once, until=until.count)
+        except KeyboardInterrupt:
+            bench.stop()
+            click.echo(_STOPPING, err=True)
+            error: UsbprovError | None = Interrupted("none", "none", "stopped by the user")
+        else:
+            error = _failure(bench)
+    _conclude(bench, error, show)
+
+
+def _failure(bench: "Bench") -> "SomeFailed | None":
+    failed = len(bench.unfinished())
+    return SomeFailed(failed, failed + bench.done) if failed else None
+
+
+def _conclude(bench: "Bench", error: UsbprovError | None, show: Show) -> None:
+    """Say what the run has come to, once everything has ended."""
+    view = bench.view()
+    if show.as_json:
+        documents.show_line(bench_documents.summary(view, bench.unfinished(), error))
+        if error is not None:
+            raise ToldError(error)
+    elif not show.quiet:
+        click.echo(f"{view.done} of {view.roster} users have their phone.")
+    if error is not None:
+        raise error

@@ -1,0 +1,128 @@
+"""Which board a bench gets: JSON lines, the terminal's, or none; and PINs keyed in at it."""
+
+import contextlib
+import json
+import threading
+from collections.abc import Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol, Self
+
+import click
+
+from usbprov.cli import bench_documents
+
+if TYPE_CHECKING:
+    from usbprov.bench.bench import Bench
+    from usbprov.bench.feed import Feed, View
+    from usbprov.bench.roster import RosterEntry
+    from usbprov.bench.secrets import KeyedPins
+
+
+class Board(Protocol):
+    """Shows a bench within its block."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+    def ask(self, what: str) -> str | None:
+        """Ask the operator for a secret; None: there is none to be had."""
+        ...
+
+
+def board_of(bench: "Bench", name: str, *, as_json: bool, quiet: bool, scans: bool) -> Board:
+    """Return the board.
+
+    Args:
+        bench: The bench.
+        name: Its name.
+        as_json: Whether JSON lines are wanted.
+        quiet: Whether nothing is.
+        scans: Whether standard input may be read for scans and keys.
+    """
+    if as_json:
+        return JsonLines(bench.feed)
+    if quiet:
+        return NoBoard()
+    from usbprov.bench.terminal import board_for
+
+    return board_for(bench, name, scans=scans)
+
+
+class NoBoard:
+    """Shows nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Nothing to do."""
+
+    def ask(self, what: str) -> str | None:
+        """Return None: there is nobody to ask."""
+        return None
+
+
+class JsonLines(NoBoard):
+    """Writes a document a line for every change, in a thread of its own.
+
+    What changes while a line is being written is told by the newest view of each port only.
+    """
+
+    def __init__(self, feed: "Feed") -> None:
+        self._views = feed.subscribe()
+        self._thread = threading.Thread(target=self._run, name="lines", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Write what is left, and end."""
+        self._views.close()
+        self._thread.join()
+
+    def _run(self) -> None:
+        with contextlib.suppress(OSError):  # a reader who has gone must not stop the bench
+            while views := self._views.next():
+                self._write(views)
+
+    def _write(self, views: "Sequence[View]") -> None:
+        lines = (json.dumps(bench_documents.view(view), ensure_ascii=False) for view in views)
+        click.echo("\n".join(lines))
+
+
+class KeyedIn:
+    """Has PINs keyed in at the board. Thread-safe: the board asks one question at a time."""
+
+    def __init__(self, pins: "KeyedPins") -> None:
+        """Begin without a board: there is one when the bench runs."""
+        self._pins = pins
+        self.board: Board = NoBoard()
+
+    def ask(self, entry: "RosterEntry") -> None:
+        """Ask until it is a PIN, or is left out."""
+        who = f"{entry.name} ({entry.extension})" if entry.name != entry.extension else entry.name
+        while (pin := self.board.ask(f"PIN of {who}")) is not None:
+            with contextlib.suppress(ValueError):  # it was no PIN
+                self._pins.give(entry, pin)
+                return
+
+    def forget(self, entry: "RosterEntry") -> None:
+        """Forget what was keyed in."""
+        self._pins.forget(entry)
