@@ -27,6 +27,7 @@ DEV_TOOLS = {
     "pg_ctlcluster": "postgresql",
     "pdftoppm": "poppler-utils",
     "zbarimg": "zbar-tools",
+    "chromium": "chromium",
     "/usr/lib/purple-2/libsipe.so": "pidgin-sipe",
     "/usr/include/libpurple/purple.h": "libpurple-dev",
 }

@@ -24,13 +24,14 @@ def names(requirements):
 RUNTIME = names(PROJECT["dependencies"])
 EXTRAS = {
     extra: names(PROJECT["optional-dependencies"][extra])
-    for extra in ("kerberos", "lab", "labels", "ldap", "postgres", "xlsx")
+    for extra in ("kerberos", "lab", "labels", "ldap", "postgres", "web", "xlsx")
 }
 LAB = RUNTIME | EXTRAS["lab"]
 PLACES = {
     ROOT / "usbprov" / "bench" / "rosterfile" / "workbook.py": "xlsx",
     ROOT / "usbprov" / "bench" / "report" / "workbook.py": "xlsx",
     ROOT / "usbprov" / "bench" / "labels" / "sheet.py": "labels",
+    ROOT / "usbprov" / "bench" / "web": "web",
     ROOT / "usbprov" / "lab": "lab",
     ROOT / "usbprov" / "lab" / "registrar" / "kerberos.py": "kerberos",
     ROOT / "usbprov" / "net" / "kerberos.py": "kerberos",

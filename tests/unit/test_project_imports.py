@@ -21,6 +21,7 @@ HEAVY = (
     "cbor2",
     "starlette",
     "uvicorn",
+    "jinja2",
     "signxml",
     "tlslite",
 )

@@ -18,6 +18,7 @@ ASKED = {
     "requirements.lock": [
         *PROJECT["dependencies"],
         *PROJECT["optional-dependencies"]["lab"],
+        *PROJECT["optional-dependencies"]["web"],
         *GROUPS["build"],
     ],
     "requirements-dev.lock": [
