@@ -39,6 +39,7 @@ code and is generated from this module.
     ├── ScanError ─ ScanUnknown, ScanOutOfTurn, ScanRefused
     ├── BenchError ─ ClaimLost, ClaimedElsewhere, NoUserForPhone, BenchRuns, NoSuchPort, NotNow,
     │                LeftOut
+    ├── BoardError ─ BoardUnusable, BoardDependencyMissing
     ├── DiscoveryError ─ NothingFound, DhcpNotPermitted, OptionInvalid, RegistrarNotFound
     ├── TapeError ─ BundleInvalid, NothingRecorded, NotOnTape, ReplayDiffers, BundleNotWritten
     └── LabError ─ LabUnusable, LabDependencyMissing, GadgetUnusable
@@ -55,6 +56,7 @@ from usbprov.errors.bench import (
     NotNow,
     NoUserForPhone,
 )
+from usbprov.errors.board import BoardDependencyMissing, BoardError, BoardUnusable
 from usbprov.errors.cable import (
     AccessDenied,
     AmbiguousPhone,
@@ -194,6 +196,9 @@ __all__ = [
     "AnswerInvalid",
     "BenchError",
     "BenchRuns",
+    "BoardDependencyMissing",
+    "BoardError",
+    "BoardUnusable",
     "BundleInvalid",
     "BundleNotWritten",
     "BusUnavailable",

@@ -1,0 +1,72 @@
+"""What the page asks of the bench: a table of orders, each with what is said when it was given."""
+
+from collections.abc import Callable, Mapping
+
+from usbprov.bench.web.contract import Commands
+from usbprov.bench.web.wire import clean
+
+MOST_BYTES = 2048
+"""The largest order."""
+
+_LONGEST = 256
+
+
+class OrderInvalid(Exception):
+    """Raised when what the page sent is no order."""
+
+
+def _retry(bench: Commands, label: str) -> str:
+    bench.retry(label)
+    return f"{label}: is tried again."
+
+
+def _skip(bench: Commands, label: str) -> str:
+    bench.skip(label)
+    return f"{label}: is left out."
+
+
+def _light(bench: Commands, label: str) -> str:
+    bench.find(label, on=True)
+    return f"{label}: its lamp is lit."
+
+
+def _dark(bench: Commands, label: str) -> str:
+    bench.find(label, on=False)
+    return f"{label}: its lamp is out."
+
+
+def _scan(bench: Commands, text: str) -> str:
+    return clean(bench.scan(text))
+
+
+_ORDERS: Mapping[str, Callable[[Commands, str], str]] = {
+    "retry": _retry,
+    "skip": _skip,
+    "light": _light,
+    "dark": _dark,
+    "scan": _scan,
+}
+
+
+def give(bench: Commands, order: object) -> str:
+    """Carry an order out.
+
+    Args:
+        bench: Who carries it out.
+        order: ``{"order": "retry", "of": "A3"}``; of a scan, what was scanned.
+
+    Returns:
+        What was done, in words.
+
+    Raises:
+        OrderInvalid: It is none.
+        UsbprovError: It means nothing now.
+    """
+    if not isinstance(order, dict):
+        raise OrderInvalid
+    what, of = order.get("order"), order.get("of")
+    if not isinstance(what, str) or not isinstance(of, str) or what not in _ORDERS:
+        raise OrderInvalid
+    if not 0 < len(of) <= _LONGEST:
+        raise OrderInvalid
+    return _ORDERS[what](bench, of)
