@@ -83,6 +83,10 @@ docs: $(INSTALLED) ## regenerate docs/errors.md, docs/diagnosis.md and udev/
 	$(BIN)/python scripts/docs_diagnosis.py
 	$(BIN)/python scripts/udev_rules.py
 
+.PHONY: pictures
+pictures: $(INSTALLED_DEV) ## the pictures of the board in docs/ anew (Chromium; pngquant makes them small)
+	PYTHONPATH=tests $(BIN)/python tests/browser/pictures.py
+
 .PHONY: lock
 lock: $(BIN)/uv ## resolve the lock files anew; ARGS=--upgrade takes newer versions
 	scripts/resolve $(ARGS)

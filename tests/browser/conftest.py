@@ -7,23 +7,13 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
+from chromium import FULL_HD, launch
 from doubles.stage import Stage
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from usbprov.bench.web.address import BoardAddress
 from usbprov.bench.web.server import BoardServer
 
-CHROMIUM = "/usr/bin/chromium"
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-FULL_HD = {"width": 1920, "height": 1080}
 SECONDS = 30
 """For whatever is waited for: much, since the machine may be busy."""
 
@@ -31,7 +21,7 @@ SECONDS = 30
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = launch(playwright)
         yield browser
         browser.close()
 

@@ -2,7 +2,7 @@
 
 import pytest
 from board import is_so, shows, tile
-from doubles.stage import ago
+from doubles.stage import REFUSED, ago
 from playwright.sync_api import expect
 
 from usbprov.bench.states import PortState
@@ -59,13 +59,13 @@ def test_a_failed_phone_is_told_and_tried_again(stage, page):
     stage.plug("B2", "Carol Example")
     stage.fail("B2")
     shows(page, "B2", "failed")
-    expect(page.locator("#urgent")).to_contain_text("B2 failed: the Web Services refused")
+    expect(page.locator("#urgent")).to_contain_text(f"B2 failed: {REFUSED.what}")
     expect(page.locator("#needs")).to_contain_text("WEB-05")
 
     tile(page, "B2").click()
     details = page.locator("#details")
-    expect(details).to_contain_text("Likely cause: The PIN is wrong")
-    expect(details).to_contain_text("What to do: Have the PIN set anew")
+    expect(details).to_contain_text(f"Likely cause: {REFUSED.cause}")
+    expect(details).to_contain_text(f"What to do: {REFUSED.remedy}")
     expect(details).to_contain_text("Do not unplug.")
     expect(details.locator("#details-steps li")).to_have_count(3)
     details.get_by_role("button", name="Retry", exact=True).click()

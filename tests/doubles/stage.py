@@ -7,18 +7,16 @@ from datetime import UTC, datetime, timedelta
 from usbprov.bench.feed import Feed
 from usbprov.bench.portmap import Hub, PortMap
 from usbprov.bench.states import PortState
+from usbprov.bench.troubles import trouble_of
 from usbprov.bench.views import BenchView, PortView, StepView, Trouble
-from usbprov.errors import ScanUnknown, UsbprovError
+from usbprov.engine.diagnosis.model import Context
+from usbprov.errors import CredentialRefused, ScanUnknown, UsbprovError
 
 NAME = "south"
 
-REFUSED = Trouble(
-    code="WEB-05",
-    what="the Web Services refused the extension and PIN of 1003",
-    cause="The PIN is wrong, or it has expired.",
-    remedy="Have the PIN set anew, correct the secrets file, then retry.",
-    retryable=False,
-)
+POOL = "pool.contoso.example"
+
+REFUSED = trouble_of(CredentialRefused(POOL, "The PIN is wrong.", 28008), Context(step="ticket"))
 
 STEPS = (
     ("identify", 40, "Polycom CX600"),

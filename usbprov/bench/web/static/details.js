@@ -49,17 +49,17 @@ export class Details {
     setText($("details-cable"), cable(port));
     setText($("details-hand"), port.hand);
     $("details-hand").hidden = !port.hand;
-    this.trouble(port.trouble);
+    this.trouble(port.trouble, port.kind);
     this.facts(port);
     this.steps(port.steps);
     this.allow(port);
   }
 
-  trouble(trouble) {
+  trouble(trouble, kind) {
     const box = $("details-trouble");
     box.hidden = !trouble;
     const lines = trouble ? [["", `${trouble.code} ${trouble.what}`], ["Likely cause", trouble.cause], ["What to do", trouble.remedy]] : [];
-    if (trouble?.retryable) lines.push(["", "The bench tries again by itself."]);
+    if (trouble?.retryable && kind !== "failed") lines.push(["", "The bench tries again by itself."]);
     replace(box, lines.filter(([, text]) => text), ([title, text]) => {
       const line = make("p");
       if (title) line.append(make("b", "", `${title}: `));
