@@ -73,7 +73,7 @@ class Bench:
 
     def pin(self) -> str:
         self.pins += 1
-        return "7205"
+        return "720511998364"
 
     def runner(self, order: Order = ORDER) -> Runner:
         job = Job(
@@ -403,7 +403,7 @@ def test_no_secret_reaches_the_ledger(bench: Bench, tmp_path: Path) -> None:
     bench.run()
     bench.ledger.close()
     for file in tmp_path.iterdir():
-        assert b"7205" not in file.read_bytes()
+        assert b"720511998364" not in file.read_bytes()
 
 
 def test_a_server_down_before_the_key_leaves_nothing_to_go_on_with(bench: Bench) -> None:
