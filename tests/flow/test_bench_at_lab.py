@@ -1,7 +1,10 @@
 """A bench as its operator runs it: a lab with phones, a roster, and the program."""
 
+import contextlib
+import http.client
 import json
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -169,3 +172,33 @@ def test_the_demo_stages_sixty_four_phones_at_once(tmp_path: Path) -> None:
         jobs = ledger.jobs()
     assert len({job.user for job in jobs}) == len({job.phone_mac for job in jobs}) == 64
     assert {job.state for job in jobs} == {JobState.DONE}
+
+
+def test_the_board_is_served_to_who_has_the_link(eight: Station) -> None:
+    with running(eight, "--board", "0") as process:
+        assert process.stderr is not None
+        found = re.search(
+            r"Board: http://127\.0\.0\.1:(\d+)/#token=(\S+)", process.stderr.readline()
+        )
+        assert found is not None
+        port, token = int(found[1]), found[2]
+        assert session(port, "wrong") == 401
+        assert session(port, token) == 200
+        until_published(eight, process, 1)
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=60)
+    assert token not in out
+
+
+def session(port: int, token: str) -> int:
+    """Ask for what a browser needs to be let in; return the status."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    with contextlib.closing(connection):
+        connection.request("POST", "/session", headers={"X-Board-Token": token})
+        return connection.getresponse().status
+
+
+def test_a_board_needs_a_port(eight: Station) -> None:
+    ended = eight.run(*arguments(eight, "--board", "here"))
+    assert ended.code == 2
+    assert "[HOST:]PORT" in ended.err

@@ -1,7 +1,6 @@
 """A bench, put together for the commands: run, with its board, and what it came to."""
 
 import contextlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,10 +12,12 @@ from usbprov.cli.failure import ToldError
 from usbprov.errors import Interrupted, SomeFailed, UsbprovError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from usbprov.bench.bench import Bench, Setup
+    from usbprov.bench.portmap import PortMap
+    from usbprov.bench.web.address import BoardAddress
     from usbprov.ledger.ledger import Ledger
     from usbprov.net.site import Site
     from usbprov.phone.candidates import Reach
@@ -35,7 +36,7 @@ class Place:
         ledger: Where everything is recorded.
         ca_file: The only trust anchors, or None for the system's.
         site: What the site has settled about its servers.
-        label_of: Gives a port's label by its address.
+        ports: What its ports are called, and how they lie.
     """
 
     buses: "Sequence[Bus]"
@@ -43,7 +44,7 @@ class Place:
     ledger: "Ledger"
     ca_file: "Path | None"
     site: "Site"
-    label_of: Callable[[str], str] = str
+    ports: "PortMap"
 
     def bench(self, setup: "Setup") -> "Bench":
         """Return the bench; nothing is done yet."""
@@ -59,7 +60,7 @@ class Place:
             self.site,
             CallLimit(setup.bounds.calls),
         )
-        return Bench(setup, servers, self.ledger, self.buses, self.reach, self.label_of)
+        return Bench(setup, servers, self.ledger, self.buses, self.reach, self.ports.label_of)
 
 
 @dataclass(frozen=True)
@@ -78,11 +79,13 @@ class Show:
         as_json: Whether by JSON lines.
         quiet: Whether not at all.
         scans: Whether scans and keys are read from standard input.
+        web: Where browsers are shown it, too, or None.
     """
 
     as_json: bool = False
     quiet: bool = False
     scans: bool = False
+    web: "BoardAddress | None" = None
 
 
 def run_bench(place: Place, setup: "Setup", until: Until, show: Show) -> None:
@@ -95,6 +98,8 @@ def run_bench(place: Place, setup: "Setup", until: Until, show: Show) -> None:
     """
     with contextlib.ExitStack() as stack:
         bench = stack.enter_context(place.bench(setup))
+        if show.web is not None:
+            stack.enter_context(_web_board(bench, setup.name, place, show.web))
         shown = board_of(
             bench, setup.name, as_json=show.as_json, quiet=show.quiet, scans=show.scans
         )
@@ -110,6 +115,20 @@ def run_bench(place: Place, setup: "Setup", until: Until, show: Show) -> None:
         else:
             error = _failure(bench)
     _conclude(bench, error, show)
+
+
+@contextlib.contextmanager
+def _web_board(
+    bench: "Bench", name: str, place: Place, address: "BoardAddress"
+) -> "Iterator[None]":
+    """Show the bench to browsers; the link holds a token, so it is shown and never logged."""
+    from usbprov.bench.web.server import BoardServer
+
+    with BoardServer(bench.feed, bench, place.ports.layout, address, name=name) as board:
+        click.echo(f"Board: {board.url}", err=True)
+        if not address.is_loopback:
+            click.echo("It is plain HTTP: what goes over that network can be read.", err=True)
+        yield
 
 
 def _failure(bench: "Bench") -> "SomeFailed | None":

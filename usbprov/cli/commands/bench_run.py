@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from usbprov.bench.portmap import PortMap
     from usbprov.bench.readiness import Choices
     from usbprov.bench.roster import Roster
+    from usbprov.bench.web.address import BoardAddress
 
 
 @click.command("run")
@@ -78,6 +79,9 @@ if TYPE_CHECKING:
     metavar="SECONDS",
     help="How long what may pass by itself is tried again.",
 )
+@click.option(
+    "--board", metavar="[HOST:]PORT", help="Show the bench to browsers, too; 0 for a free port."
+)
 @json_option
 def bench_run(roster: Path, as_json: bool, **given: Any) -> None:
     """Stage the phones of ROSTER (CSV or XLSX): plug in, watch the board, unplug, next.
@@ -91,6 +95,7 @@ def bench_run(roster: Path, as_json: bool, **given: Any) -> None:
       usbprov bench run users.csv --secrets pins.toml --web-services-url URL --registrar HOST
       usbprov bench run users.xlsx --assign scan --key-in-pins --web-services-url URL
       usbprov bench run users.csv --secrets pins.toml --once --json --web-services-url URL
+      usbprov bench run users.csv --secrets pins.toml --board 8080 --web-services-url URL
     """
     from usbprov.bench.readiness import ready
     from usbprov.bench.rosterfile.reading import read_roster
@@ -113,11 +118,23 @@ def bench_run(roster: Path, as_json: bool, **given: Any) -> None:
             ledger,
             given["ca_file"],
             servers,
-            _ports(choices.port_map, settings.bus_uris).label_of,
+            _ports(choices.port_map, settings.bus_uris),
         )
         until = Until(given["once"], given["until"])
-        show = Show(as_json, settings.verbosity == 0, scans=not options.password_stdin)
+        show = Show(
+            as_json, settings.verbosity == 0, not options.password_stdin, _web(given["board"])
+        )
         run_bench(place, setup, until, show)
+
+
+def _web(text: str | None) -> "BoardAddress | None":
+    """Read where browsers are to be shown the bench."""
+    from usbprov.bench.web.address import BoardAddress
+
+    try:
+        return BoardAddress.parse(text) if text else None
+    except ValueError as error:
+        raise UsageError(f"--board: {error}") from None
 
 
 def _order(given: dict[str, Any]) -> Order:

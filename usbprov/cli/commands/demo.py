@@ -80,7 +80,7 @@ def _provision_all(facts: LabFacts, ledger: Ledger, phones: int) -> None:
         ledger,
         facts.ca_file,
         Site(),
-        PortMap(uris=settings.bus_uris).label_of,
+        PortMap(uris=settings.bus_uris),
     )
     run_bench(place, setup, Until(once=True), Show())
 
