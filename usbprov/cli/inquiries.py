@@ -94,7 +94,7 @@ def _examined(inquiry: Inquiry, servers: ServerOptions) -> Examined:
             inquiry.url or "",
             servers.ca_file,
             servers.site(),
-            5061 if step in REGISTRAR_STEPS else 443,
+            step in REGISTRAR_STEPS,
             (lambda: inquiry.network.download(download)) if download else None,
         )
         return examine(error, context, scene)

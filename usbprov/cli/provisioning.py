@@ -27,9 +27,6 @@ from usbprov.phone.candidates import Candidate
 from usbprov.phone.holding import hold
 from usbprov.webservices.ticket import TicketCache
 
-_HTTPS, _SIP_TLS = 443, 5061
-"""The ports of Web Services and Registrar where an error names none."""
-
 
 @dataclass(frozen=True)
 class Manner:
@@ -47,8 +44,8 @@ class Manner:
 
     def scene(self, order: Order, step: str) -> Scene:
         """Return the servers that may be looked at, to tell the causes of a failure apart."""
-        port = _SIP_TLS if step == StepName.SIGN_IN else _HTTPS
-        return Scene(order.web_services_url, self.ca_file, self.site, port)
+        at_registrar = step == StepName.SIGN_IN
+        return Scene(order.web_services_url, self.ca_file, self.site, at_registrar)
 
 
 def provision_one(

@@ -8,6 +8,7 @@ import click
 from usbprov.cli import documents
 from usbprov.cli.failure import ToldError
 from usbprov.cli.options import json_option
+from usbprov.cli.servers import ca_file_option
 from usbprov.cli.settings import current, site
 from usbprov.cli.text import pairs
 from usbprov.errors import UsageError, UsbprovError
@@ -27,11 +28,7 @@ if TYPE_CHECKING:
 @click.option("--web-services-url", metavar="URL", help="Compare with this, and take it.")
 @click.option("--registrar", metavar="HOST[:PORT]", help="Compare with this.")
 @click.option("--dns-server", metavar="HOST[:PORT]", help="Ask this server for the SRV records.")
-@click.option(
-    "--ca-file",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Trust the CA certificates of this PEM file instead of the system's.",
-)
+@ca_file_option
 @click.option("--no-dhcp", is_flag=True, help="Do not ask DHCP.")
 @click.option("--no-dns", is_flag=True, help="Do not ask DNS for the SIP domain.")
 @click.option("--no-autodiscover", is_flag=True, help="Do not ask LyncDiscover.")

@@ -20,6 +20,7 @@ from usbprov.cli.options import (
     return_option,
 )
 from usbprov.cli.provisioning import Manner, provision_one
+from usbprov.cli.servers import ca_file_option
 from usbprov.cli.settings import current, site
 from usbprov.cli.users import sip_uri
 from usbprov.engine.order import KeySource, Order
@@ -40,11 +41,7 @@ from usbprov.webservices.urls import service_url
 @click.option("--web-services-url", metavar="URL", help="URL of the certificate service.")
 @click.option("--discover", is_flag=True, help="Find the Web Services, as `usbprov discover` does.")
 @click.option("--registrar", metavar="HOST[:PORT]", help="Registrar of phone and sign-in.")
-@click.option(
-    "--ca-file",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Trust the CA certificates of this PEM file instead of the system's.",
-)
+@ca_file_option
 @old_tls_option
 @retry_option
 @return_option

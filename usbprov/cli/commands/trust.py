@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from usbprov.cli.lazy import CheckedGroup
-from usbprov.cli.options import json_option, phone_argument
+from usbprov.cli.options import json_option, old_tls_option, phone_argument
 from usbprov.cli.secret import secret_source
+from usbprov.cli.servers import ca_file_option
 from usbprov.cli.settings import current, site
 from usbprov.errors import UsageError
 
@@ -74,17 +75,8 @@ def trust() -> None:
 def _server_options(function: F) -> F:
     """Add the servers, and what this computer trusts."""
     for option in (
-        click.option(
-            "--ca-file",
-            type=click.Path(path_type=Path, exists=True, dir_okay=False),
-            help="Trust these CA certificates (PEM, DER, PKCS#7) instead of the system's.",
-        ),
-        click.option(
-            "--allow-old-tls",
-            multiple=True,
-            metavar="HOST",
-            help="Let this server speak TLS 1.0, too. Repeatable.",
-        ),
+        ca_file_option,
+        old_tls_option,
         click.option("--registrar", metavar="HOST[:PORT]", help="The Registrar (port 5061)."),
         click.option("--web-services-url", metavar="URL", help="URL of the certificate service."),
     ):

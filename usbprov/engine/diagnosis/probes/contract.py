@@ -8,9 +8,12 @@ from urllib.parse import urlsplit
 
 from usbprov.engine.diagnosis.model import Case, Evidence
 from usbprov.net.site import Site
+from usbprov.registrar.client import DEFAULT_PORT as SIP_TLS
 
 if TYPE_CHECKING:
     from usbprov.webservices.trust.sources import Source
+
+_HTTPS = 443
 
 
 @dataclass(frozen=True)
@@ -21,15 +24,20 @@ class Scene:
         web_services_url: URL of the certificate service, or ``""``.
         ca_file: The only trust anchors that count, or None for the system's.
         site: What is settled about the servers.
-        port: That of the server which an error speaks of, where it names none.
+        at_registrar: Whether the error is of a call to the Registrar.
         download: Gives the anonymous chain download, or None for the one that belongs to the URL.
     """
 
     web_services_url: str = ""
     ca_file: Path | None = None
     site: Site = field(default_factory=Site)
-    port: int = 443
+    at_registrar: bool = False
     download: "Callable[[], Source] | None" = None
+
+    @property
+    def port(self) -> int:
+        """That of the server which an error speaks of, where it names none."""
+        return SIP_TLS if self.at_registrar else _HTTPS
 
 
 class Probe(Protocol):
