@@ -1,18 +1,21 @@
 """Plays a made-up shift on the board, to be looked at, and for the tests on a terminal.
 
 python tests/play_bench.py [--ports 64] [--speed 1] [--seconds 90] [--ask] [--crash]
-    [--report FILE]
+    [--impatient] [--report FILE]
 """
 
 import argparse
 import json
+import sys
 import threading
 import time
 from pathlib import Path
+from types import FrameType
 
 from doubles.shift import BenchDouble, Player, shift
 
 from usbprov.bench.terminal import board_for
+from usbprov.bench.terminal.board import TerminalBoard
 
 
 def main() -> None:
@@ -22,6 +25,7 @@ def main() -> None:
     options.add_argument("--seconds", type=float, default=90.0)
     options.add_argument("--ask", action="store_true", help="ask for a PIN at the beginning")
     options.add_argument("--crash", action="store_true", help="fail when the shift is over")
+    options.add_argument("--impatient", action="store_true", help="press Ctrl-C on the way out")
     options.add_argument("--report", type=Path, help="write what was asked for, and the CPU time")
     play(options.parse_args())
 
@@ -38,6 +42,9 @@ def play(chosen: argparse.Namespace) -> None:
                 ask = lambda: secrets.append(board.ask("PIN of Ada Byron (1001)"))  # noqa: E731
                 threading.Thread(target=ask, daemon=True).start()
             player.ended.wait()
+            if chosen.impatient:
+                sys.setprofile(interrupt_the_end)
+                return
             if chosen.crash:
                 raise ZeroDivisionError
             if chosen.seconds > 0:
@@ -48,6 +55,13 @@ def play(chosen: argparse.Namespace) -> None:
         if chosen.report:
             told = {"asked": desk.asked, "secrets": secrets, "cpu": time.process_time() - began}
             chosen.report.write_text(json.dumps(told))
+
+
+def interrupt_the_end(frame: FrameType, event: str, _: object) -> None:
+    """Be pressed at the worst moment: before the board's end has done anything."""
+    if event == "call" and frame.f_code is TerminalBoard.__exit__.__code__:
+        sys.setprofile(None)
+        raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

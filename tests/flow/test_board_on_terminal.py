@@ -186,6 +186,13 @@ class TestGivenBack:
             assert self.modes(board) == before
             self.is_usual(board)
 
+    def test_when_ctrl_c_is_pressed_before_the_end_has_begun(self, report):
+        with terminal(play(*STILL, "--impatient", "--report", str(report))) as board:
+            before = self.modes(board)
+            board.process.wait(30)
+            assert self.modes(board) == before
+            self.is_usual(board)
+
     def test_after_a_crash(self, report):
         with terminal(play("--seconds", "5", "--speed", "5", "--crash")) as board:
             before = self.modes(board)

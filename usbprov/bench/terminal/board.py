@@ -1,6 +1,7 @@
 """The board on a terminal: a thread that shows views as they come, and takes what is typed."""
 
 import _thread
+import atexit
 import contextlib
 import logging
 import signal
@@ -80,11 +81,13 @@ class TerminalBoard:
         self._next_look = self._next_echo = self._next_second = self._next_heal = 0.0
         self._is_stale = True
         self._stopping = threading.Event()
+        self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="board", daemon=True)
         self._signals = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
         self._signals.enter_context(_signals_end_cleanly())
+        atexit.register(self._give_back)  # for a second Ctrl-C, at any point of the way out
         self._thread.start()
         return self
 
@@ -96,13 +99,21 @@ class TerminalBoard:
     ) -> None:
         self._stopping.set()
         self._questions.close()
-        try:
-            self._thread.join()
-        finally:  # pressed twice: the terminal is given back all the same
-            self._thread.join(_PATIENCE)
-            self._orders.close()
-            self._views.close()
-            self._signals.close()
+        self._ended.wait()
+        self._give_back()
+        atexit.unregister(self._give_back)
+
+    def _give_back(self) -> None:
+        """Wait for the board's thread to give the terminal back, and let go of all else.
+
+        Not by ``join``: CPython 3.11 takes a thread for ended when Ctrl-C interrupts that.
+        """
+        self._stopping.set()
+        self._questions.close()
+        self._ended.wait(_PATIENCE)
+        self._orders.close()
+        self._views.close()
+        self._signals.close()
 
     def say(self, words: str, *, bad: bool = False) -> None:
         """Show a line below the ports for a while; from any thread."""
@@ -127,6 +138,12 @@ class TerminalBoard:
         return self._questions.ask(what)
 
     def _run(self) -> None:
+        try:
+            self._show_until_stopped()
+        finally:
+            self._ended.set()
+
+    def _show_until_stopped(self) -> None:
         try:
             with errors_set_aside(self._say_aside), self._keyboard, self._screen:
                 while not self._stopping.is_set():
