@@ -12,8 +12,9 @@ import time
 from pathlib import Path
 from types import FrameType
 
-from doubles.shift import BenchDouble, Player, shift
+from doubles.shift import BenchDouble, Player, port, shift
 
+from usbprov.bench.states import PortState
 from usbprov.bench.terminal import board_for
 from usbprov.bench.terminal.board import TerminalBoard
 
@@ -33,14 +34,12 @@ def main() -> None:
 def play(chosen: argparse.Namespace) -> None:
     desk = BenchDouble()
     moments = shift(chosen.ports, seconds=chosen.seconds)
-    secrets: list[str | None] = []
     began = time.process_time()
     try:
         player = Player(desk.feed, moments, chosen.speed)
-        with board_for(desk, "bench-1") as board, player:
+        with board_for(desk, "bench-1"), player:
             if chosen.ask:
-                ask = lambda: secrets.append(board.ask("PIN of Ada Byron (1001)"))  # noqa: E731
-                threading.Thread(target=ask, daemon=True).start()
+                desk.feed.publish(port("Z1", PortState.WAITING, asks="PIN of Ada Byron (1001)"))
             player.ended.wait()
             if chosen.impatient:
                 sys.setprofile(interrupt_the_end)
@@ -53,7 +52,7 @@ def play(chosen: argparse.Namespace) -> None:
         pass
     finally:
         if chosen.report:
-            told = {"asked": desk.asked, "secrets": secrets, "cpu": time.process_time() - began}
+            told = {"asked": desk.asked, "pins": desk.pins, "cpu": time.process_time() - began}
             chosen.report.write_text(json.dumps(told))
 
 

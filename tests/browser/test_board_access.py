@@ -42,6 +42,11 @@ def test_axe_finds_nothing(busy, open_board, scheme):
     expect(page.locator("#details-trouble")).to_be_visible()
     assert violations(page) == "[]"
 
+    busy.port("B6", PortState.WAITING, asks="PIN of Alice (1001)", hand="key in the PIN of Alice")
+    tile(page, "B6").click()
+    expect(page.get_by_label("PIN of Alice (1001)")).to_be_focused()
+    assert violations(page) == "[]"
+
 
 def test_axe_finds_nothing_when_the_connection_is_lost(busy, open_board):
     page = open_board(busy)

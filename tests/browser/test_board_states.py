@@ -6,7 +6,8 @@ from doubles.stage import REFUSED, ago
 from playwright.sync_api import expect
 
 from usbprov.bench.states import PortState
-from usbprov.errors import NotNow
+from usbprov.bench.web import app
+from usbprov.errors import NotNow, PinUnusable
 
 COUNTING_SOUNDS = """
 window.tones = 0;
@@ -159,3 +160,80 @@ def test_the_shift_is_summed_up(stage, page):
     expect(page.locator("#rate")).to_have_attribute("aria-label", _contains("at most"))
     expect(page.locator("#time")).to_have_attribute("aria-label", _contains("5.1 now"))
     expect(page.locator("#steps")).to_have_attribute("aria-label", _contains("key 2.4 s"))
+
+
+class TestPins:
+    def waiting(self, stage, page, label="A1"):
+        stage.plug(label)
+        asks = "PIN of Alice Example (1001)"
+        stage.port(label, PortState.WAITING, asks=asks, hand="key in the PIN of Alice Example")
+        shows(page, label, "waiting for a user")
+        tile(page, label).click()
+        return page.get_by_label(asks)
+
+    def test_one_is_keyed_in(self, stage, page):
+        field = self.waiting(stage, page)
+        expect(field).to_be_focused()
+        assert (field.get_attribute("type"), field.get_attribute("autocomplete")) == (
+            "password",
+            "off",
+        )
+        page.keyboard.type("720511", delay=80)
+        page.keyboard.press("Enter")
+
+        shows(page, "A1", "publishing")
+        expect(page.locator("#details-pin")).to_be_hidden()
+        expect(page.locator("#details-title")).to_be_focused()
+        assert (stage.pins, stage.orders) == (["720511"], [("pin", "A1")])
+        assert "720511" not in page.content() + field_of(page)
+
+    def test_one_that_the_bench_refuses_is_keyed_in_again(self, stage, page):
+        field = self.waiting(stage, page)
+        stage.refusal = PinUnusable("A1")
+        field.press_sequentially("7205x", delay=80)
+        field.press("Enter")
+
+        expect(page.locator("#details-said")).to_contain_text(PinUnusable.code)
+        expect(field).to_have_value("")
+        stage.refusal = None
+        field.fill("720511")
+        page.get_by_role("button", name="Give PIN").click()
+        shows(page, "A1", "publishing")
+        assert stage.pins == ["720511"]
+
+    def test_a_scan_is_not_taken_for_one(self, stage, page):
+        field = self.waiting(stage, page)
+        field.press_sequentially("64167F0A1B2C")
+        field.press("Enter")
+
+        expect(page.locator("#details-said")).to_contain_text("That came from a scanner.")
+        expect(field).to_have_value("")
+        assert (stage.pins, stage.orders) == ([], [])
+
+    def test_the_field_goes_when_another_board_was_first(self, stage, page):
+        field = self.waiting(stage, page)
+        field.fill("7205")
+        stage.port("A1", PortState.PUBLISHING, asks="", hand="")
+
+        expect(page.locator("#details-pin")).to_be_hidden()
+        assert field_of(page) == ""
+
+    def test_what_was_begun_is_not_kept_for_the_next_port(self, stage, page):
+        self.waiting(stage, page, "A2")
+        field = self.waiting(stage, page)
+        field.fill("7205")
+        tile(page, "A2").click()
+
+        assert field_of(page) == ""
+
+    def test_another_computer_has_no_field(self, stage, open_board, monkeypatch):
+        monkeypatch.setattr(app, "is_near", lambda client, server: False)
+        page = open_board(stage)
+        self.waiting(stage, page)
+
+        expect(page.locator("#details-pin")).to_be_hidden()
+        expect(page.locator("#details-far")).to_contain_text("the bench's own computer only")
+
+
+def field_of(page):
+    return page.locator("#pin-text").input_value()

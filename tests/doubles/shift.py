@@ -11,7 +11,7 @@ from typing import Self
 
 from usbprov.bench.states import PortState
 from usbprov.bench.views import BenchView, PortView, StepView, Trouble
-from usbprov.errors import NoSuchPhone
+from usbprov.errors import NoSuchPhone, NotNow
 
 START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 View = PortView | BenchView
@@ -212,6 +212,7 @@ class BenchDouble:
     def __init__(self) -> None:
         self.feed = FeedDouble()
         self.asked: list[tuple[object, ...]] = []
+        self.pins: list[tuple[str, str | None]] = []
 
     def retry(self, label: str) -> None:
         self.asked.append(("retry", label))
@@ -221,6 +222,14 @@ class BenchDouble:
 
     def find(self, label: str, *, on: bool) -> None:
         self.asked.append(("find", label, on))
+
+    def key_in(self, label: str, pin: str | None) -> None:
+        """Take the first answer; the port then waits no more."""
+        view = self.feed.latest["bench-1", label]
+        if not isinstance(view, PortView) or not view.asks:
+            raise NotNow(label, "key in a PIN", "publishing")
+        self.pins.append((label, pin))
+        self.feed.publish(replace(view, number=view.number + 1, asks="", hand=""))
 
     def scan(self, text: str) -> str:
         self.asked.append(("scan", text))

@@ -75,6 +75,7 @@ class Stage:
         self.map = PortMap(name, hubs or (hub_of("A", 2, 4), hub_of("B", 2, 4)))
         self.orders: list[tuple[str, str]] = []
         self.refusal: UsbprovError | None = None
+        self.pins: list[str] = []
         self._numbers = itertools.count(1)
         self._views: dict[str, PortView] = {}
         self._bench = BenchView(0, name, datetime.now(UTC), roster, 0, 0, 0)
@@ -150,6 +151,12 @@ class Stage:
     def find(self, label: str, *, on: bool) -> None:
         """Note whose lamp is lit."""
         self._take("light" if on else "dark", label)
+
+    def key_in(self, label: str, pin: str) -> None:
+        """Note that there was one, and go on."""
+        self._take("pin", label)
+        self.pins.append(pin)
+        self.port(label, PortState.PUBLISHING, asks="", hand="")
 
     def scan(self, text: str) -> str:
         """Know one badge."""

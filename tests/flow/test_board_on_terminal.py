@@ -142,26 +142,19 @@ class TestSecrets:
 
         assert b"9753" not in bytes(board.sent)
         told = asked(report)
-        assert (told["secrets"], told["asked"]) == (["9753"], [["scan", "4711"]])
+        assert (told["pins"], told["asked"]) == ([["Z1", "9753"]], [["scan", "4711"]])
 
     def test_a_scan_is_not_taken_for_it(self, report):
         with terminal(play(*STILL, "--ask", "--report", str(report))) as board:
             board.shows("PIN of Ada Byron (1001):")
             board.type("64167F0A1B2C\r")
-            board.shows("PIN of Ada Byron (1001):    That came from a scanner. Please type it.")
+            board.shows("Z1: PIN of Ada Byron (1001):    That came from a scanner. Please type")
             board.type("\x1b")
             wait_for(lambda: "PIN of Ada" not in board.text, "the end of the question")
             board.end()
 
         told = asked(report)
-        assert (told["secrets"], told["asked"]) == ([None], [])
-
-    def test_nobody_waits_when_the_board_ends(self, report):
-        with terminal(play(*STILL, "--ask", "--report", str(report))) as board:
-            board.shows("PIN of Ada Byron (1001):")
-            board.end()
-
-        assert asked(report)["secrets"] == [None]
+        assert (told["pins"], told["asked"]) == ([["Z1", None]], [])
 
 
 class TestGivenBack:

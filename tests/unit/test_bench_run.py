@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from doubles.bench import (
     NO_KEYGEN,
-    PIN,
     MemoryServers,
     Table,
     make_setup,
@@ -25,9 +24,7 @@ from doubles.phone import MemoryPhone
 from processes import wait_for
 
 from usbprov.bench.limits import CallLimit
-from usbprov.bench.roster import RosterEntry
 from usbprov.bench.scanning import ByScan
-from usbprov.bench.secrets import KeyedPins, Secrets
 from usbprov.bench.states import PortState
 from usbprov.bench.views import PortView
 from usbprov.errors import (
@@ -294,25 +291,6 @@ def test_a_phone_that_waits_for_a_hand_lights_its_lamp(tmp_path: Path) -> None:
         at.bench.scan("1003")
         assert at.wait("1-1", DONE).user == "sip:u1003@contoso.test"
         assert lamp == [True, False]
-
-
-def test_a_pin_that_no_file_has_is_keyed_in(tmp_path: Path) -> None:
-    users, keyed = replace(roster(2), _pins={}), KeyedPins()
-    asked: list[str] = []
-
-    class Desk:
-        def ask(self, entry: RosterEntry) -> None:
-            asked.append(entry.extension)
-            keyed.give(entry, PIN)
-
-        def forget(self, entry: RosterEntry) -> None:
-            keyed.forget(entry)
-
-    setup = replace(make_setup(users), secrets=Secrets((keyed,)), pins=Desk())
-    with table(tmp_path, setup, phones=paths(2), once=True) as at:
-        at.running.join(60)
-        assert at.views[0].done == 2
-        assert sorted(asked) == ["1001", "1002"]
 
 
 def test_a_lost_claim_stops_the_job_before_the_phone_is_written_to(tmp_path: Path) -> None:

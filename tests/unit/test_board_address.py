@@ -2,7 +2,7 @@
 
 import pytest
 
-from usbprov.bench.web.address import BoardAddress
+from usbprov.bench.web.address import BoardAddress, is_near
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104  # only spoken of
 
@@ -64,3 +64,20 @@ def test_on_a_network_it_answers_to_no_other_name(host):
 def test_a_browser_here_is_sent_to_an_address_that_it_can_reach():
     assert BoardAddress(8080, EVERYWHERE).url == "http://127.0.0.1:8080/"
     assert BoardAddress(8080, "::1").url == "http://[::1]:8080/"
+
+
+@pytest.mark.parametrize(
+    ("client", "server", "near"),
+    [
+        ("127.0.0.1", "127.0.0.1", True),
+        ("127.0.0.9", "0.0.0.0", True),  # noqa: S104  # a number that is compared
+        ("::1", "::1", True),
+        ("192.0.2.7", "192.0.2.7", True),
+        ("192.0.2.8", "192.0.2.7", False),
+        ("2001:db8::1", "127.0.0.1", False),
+        ("testclient", "testclient", False),
+        ("", "", False),
+    ],
+)
+def test_what_never_leaves_this_computer(client, server, near):
+    assert is_near(client, server) is near

@@ -4,11 +4,12 @@ import pytest
 
 from usbprov.bench.terminal.hands import (
     LONGEST_LINE,
+    NO_PIN,
     NO_PORT,
     NOT_TYPED,
-    Answer,
     Find,
     Hands,
+    KeyIn,
     Redraw,
     Retry,
     Say,
@@ -138,41 +139,48 @@ class TestCommands:
 
 class TestSecrets:
     def test_what_is_typed_is_the_answer(self, desk):
-        desk.hands.ask("PIN of Ada")
+        desk.hands.ask("A2: PIN of Ada", "A2")
 
-        assert desk.press(*"1234", Key.ENTER) == [Answer("1234")]
+        assert desk.press(*"1234", Key.ENTER) == [KeyIn("A2", "1234")]
         assert (desk.hands.secret, desk.hands.line) == (None, "")
 
     def test_a_scan_is_not_taken_for_a_pin(self, desk):
-        desk.hands.ask("PIN of Ada")
+        desk.hands.ask("A2: PIN of Ada", "A2")
 
         assert desk.press(*"64167F0A1B2C", Key.ENTER, pause=0.003) == [Say(NOT_TYPED)]
-        assert desk.press(*"1234", Key.ENTER) == [Answer("1234")]
+        assert desk.press(*"1234", Key.ENTER) == [KeyIn("A2", "1234")]
 
     def test_it_may_be_left_out(self, desk):
-        desk.hands.ask("PIN of Ada")
+        desk.hands.ask("A2: PIN of Ada", "A2")
 
-        assert desk.press("1", Key.ESCAPE) == [Answer(None)]
+        assert desk.press("1", Key.ESCAPE) == [KeyIn("A2", None)]
         assert desk.press(*"abc", Key.ENTER) == [Scan("abc")]
 
     def test_it_is_not_empty(self, desk):
-        desk.hands.ask("PIN of Ada")
+        desk.hands.ask("A2: PIN of Ada", "A2")
 
         assert desk.press(Key.ENTER) == []
         assert desk.hands.secret
 
+    @pytest.mark.parametrize("typed", ["123", "12a4", "1" * 25, "720 511"])
+    def test_what_is_no_pin_is_typed_again(self, desk, typed):
+        desk.hands.ask("A2: PIN of Ada", "A2")
+
+        assert desk.press(*typed, Key.ENTER) == [Say(NO_PIN)]
+        assert desk.press(*"1234", Key.ENTER) == [KeyIn("A2", "1234")]
+
     def test_no_command_is_carried_out_meanwhile(self, desk):
         desk.press(Key.DOWN)
-        desk.hands.ask("PIN of Ada")
+        desk.hands.ask("A2: PIN of Ada", "A2")
 
         assert desk.press("1", Key.RETRY, Key.SKIP, Key.FIND, Key.UP) == []
-        assert desk.press("2", Key.BACKSPACE, "3", Key.ENTER) == [Answer("13")]
+        assert desk.press("2", Key.BACKSPACE, *"345", Key.ENTER) == [KeyIn("A2", "1345")]
 
     def test_a_begun_line_is_not_part_of_it(self, desk):
         desk.press(*"641")
-        desk.hands.ask("PIN of Ada")
+        desk.hands.ask("A2: PIN of Ada", "A2")
 
-        assert desk.press(*"1234", Key.ENTER) == [Answer("1234")]
+        assert desk.press(*"1234", Key.ENTER) == [KeyIn("A2", "1234")]
 
     def test_it_is_in_no_repr(self):
-        assert "1234" not in repr(Answer("1234"))
+        assert "1234" not in repr(KeyIn("A2", "1234"))

@@ -131,4 +131,4 @@ def test_the_end_of_the_input_is_not_the_end_of_the_board(desk, lines):
 
 def test_there_is_no_prompt(desk):
     with PlainBoard(desk, "bench-1") as board:
-        assert board.ask("PIN of Ada") is None
+        assert not board.takes_pins

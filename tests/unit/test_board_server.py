@@ -11,7 +11,7 @@ from doubles.stage import Stage
 from usbprov.bench.web import app
 from usbprov.bench.web.address import BoardAddress
 from usbprov.bench.web.server import BoardServer
-from usbprov.errors import BoardUnusable, NotNow
+from usbprov.errors import BoardUnusable, NotNow, PinUnusable
 
 TOKEN = "the-token-of-this-test"
 
@@ -159,6 +159,60 @@ def test_what_the_bench_refuses_is_said(ask, let_in, stage):
         "code": NotNow.code,
         "remedy": NotNow.remedy,
     }
+
+
+def pin(value="720511", of="A1"):
+    return json.dumps({"order": "pin", "of": of, "pin": value})
+
+
+class TestPins:
+    def test_it_is_handed_on_and_not_said_back(self, ask, let_in, stage, caplog):
+        caplog.set_level("DEBUG")
+        status, _, body = ask("POST", "/order", let_in, pin())
+
+        assert (status, json.loads(body)) == (200, {"said": "A1: the PIN is taken."})
+        assert stage.pins == ["720511"]
+        assert "720511" not in caplog.text
+
+    @pytest.mark.parametrize("lacking", ["Cookie", "X-Board-Command"])
+    def test_it_needs_cookie_and_key(self, ask, let_in, stage, lacking):
+        headers = {name: value for name, value in let_in.items() if name != lacking}
+
+        assert ask("POST", "/order", headers, pin())[0] == 401
+        assert stage.pins == []
+
+    def test_another_page_may_not_give_one(self, ask, let_in, stage):
+        headers = let_in | {"Origin": "http://evil.example"}
+
+        assert ask("POST", "/order", headers, pin())[0] == 403
+        assert stage.pins == []
+
+    @pytest.mark.parametrize("value", [None, 720511, "", "1" * 300, ["720511"]])
+    def test_what_is_none_is_refused(self, ask, let_in, stage, value):
+        status, _, body = ask("POST", "/order", let_in, pin(value))
+
+        assert status == 400
+        assert b"720511" not in body
+        assert stage.pins == []
+
+    def test_what_the_bench_refuses_is_said_without_it(self, ask, let_in, stage):
+        stage.refusal = PinUnusable("A1")
+        status, _, body = ask("POST", "/order", let_in, pin("720-511"))
+
+        assert status == 409
+        assert json.loads(body)["code"] == PinUnusable.code
+        assert b"720-511" not in body
+
+    def test_it_is_taken_from_this_computer_only(self, ask, let_in, stage, monkeypatch):
+        assert json.loads(ask("GET", "/session", let_in)[2])["private"] is True
+        monkeypatch.setattr(app, "is_near", lambda client, server: False)
+
+        assert json.loads(ask("GET", "/session", let_in)[2])["private"] is False
+        status, _, body = ask("POST", "/order", let_in, pin())
+        assert status == 403
+        assert b"own computer" in body
+        assert stage.pins == []
+        assert ask("POST", "/order", let_in, order())[0] == 200
 
 
 @pytest.mark.parametrize("path", ["/", "/static/board.js", "/session", "/events"])

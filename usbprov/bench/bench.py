@@ -20,11 +20,12 @@ from usbprov.bench.feed import Feed
 from usbprov.bench.keypool import KeyPool
 from usbprov.bench.leases import LEASE_SECONDS, Leases
 from usbprov.bench.limits import Bounds
+from usbprov.bench.pins import PinDesk
 from usbprov.bench.rates import Rates
 from usbprov.bench.roster import Roster
 from usbprov.bench.secrets import Secrets
 from usbprov.bench.servers import Servers
-from usbprov.bench.shop import PinDesk, Shop
+from usbprov.bench.shop import Shop
 from usbprov.bench.states import PortState
 from usbprov.bench.users import Users
 from usbprov.bench.views import BenchView, PortView
@@ -261,6 +262,21 @@ class Bench:
         words = self._users.scan(text)
         self._poke_waiting()
         return words
+
+    def key_in(self, label: str, pin: str | None) -> None:
+        """Take the PIN that a port waits for, or None: it is left out, and the job fails.
+
+        The first answer counts, at whichever board it is given.
+
+        Raises:
+            NoSuchPort: There is no such port.
+            NotNow: No PIN is waited for there, or it was keyed in at another board.
+            PinUnusable: It is no PIN; the port goes on waiting.
+        """
+        with self._lock:
+            desk, pins = self._port_of(label).desk, self._setup.pins
+        if pins is None or not pins.answer(desk.label, pin):
+            raise NotNow(label, "key in a PIN", desk.state)
 
     def stop(self) -> None:
         """Have everything end at the next point where it can be gone on with later."""

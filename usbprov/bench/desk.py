@@ -32,6 +32,7 @@ _NOTHING: dict[str, Any] = {
     "attempt": 1,
     "job": None,
     "hand": "",
+    "asks": "",
     "thumbprint": "",
     "not_after": None,
     "trouble": None,

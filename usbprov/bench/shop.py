@@ -3,12 +3,11 @@
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 from usbprov.bench.again import Patience
 from usbprov.bench.keypool import KeyPool
 from usbprov.bench.leases import Leases
-from usbprov.bench.roster import RosterEntry
+from usbprov.bench.pins import PinDesk
 from usbprov.bench.secrets import Secrets
 from usbprov.bench.servers import Servers
 from usbprov.bench.users import Users
@@ -20,18 +19,6 @@ from usbprov.phone.contract import PhoneIdentity
 
 class Stopped(Exception):
     """Ends a worker whose bench is told to stop; never leaves this package."""
-
-
-class PinDesk(Protocol):
-    """Has PINs keyed in. Thread-safe."""
-
-    def ask(self, entry: RosterEntry) -> None:
-        """Have the user's PIN keyed in, where the bench's secrets find it; may be left out."""
-        ...
-
-    def forget(self, entry: RosterEntry) -> None:
-        """Forget a PIN that was keyed in."""
-        ...
 
 
 @dataclass(frozen=True)

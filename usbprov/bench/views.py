@@ -60,6 +60,7 @@ class PortView:
         attempt: Which attempt at the job this is, from 1.
         job: Its number in the ledger, or None.
         hand: What a hand must do at this phone now ("scan the badge"), or "".
+        asks: What is to be keyed in at a board, unseen ("PIN of Alice (1001)"), or "".
         thumbprint: SHA-256 of the certificate, once there is one.
         not_after: Its end, UTC.
         trouble: Why it failed, or what is being retried; None while all goes well.
@@ -82,6 +83,7 @@ class PortView:
     attempt: int = 1
     job: int | None = None
     hand: str = ""
+    asks: str = ""
     thumbprint: str = ""
     not_after: datetime | None = None
     trouble: Trouble | None = None

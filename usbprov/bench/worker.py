@@ -12,6 +12,7 @@ from usbprov.bench.again import Again, locks_nobody
 from usbprov.bench.assignment import Wait
 from usbprov.bench.desk import Desk
 from usbprov.bench.leases import Lease
+from usbprov.bench.pins import PinDesk
 from usbprov.bench.roster import RosterEntry
 from usbprov.bench.shop import Shop, Stopped
 from usbprov.bench.states import PortState
@@ -67,6 +68,7 @@ class Worker:
         self._phone_lease: Lease | None = None
         self._user_lease: Lease | None = None
         self._secret_used = False
+        self._keyed_of: RosterEntry | None = None
         self._key_expected = False
         self._step = ""
         self._close_services: Callable[[], None] = lambda: None
@@ -132,6 +134,7 @@ class Worker:
         finally:
             self._shop.leases.release(self._phone_lease)
             self._give_up_key()
+            self._forget_pin()
             self._ended(self)
 
     def _work(self) -> None:
@@ -238,11 +241,25 @@ class Worker:
         """Return the user's PIN or password; a PIN that no file has is keyed in now."""
         shop = self._shop
         if shop.pins is not None and shop.secrets.lacks(entry):
-            self.desk.show(PortState.WAITING, hand=f"key in the PIN of {entry.name}")
-            shop.pins.ask(entry)
-            self.desk.show(PortState.PUBLISHING, hand="")
-            self._go_on()
+            self._have_keyed_in(shop.pins, entry)
         return shop.secrets.secret(entry)()
+
+    def _have_keyed_in(self, pins: PinDesk, entry: RosterEntry) -> None:
+        """Wait until the PIN was keyed in at a board, or left out there."""
+        self._keyed_of = entry
+        with pins.asked(self.desk.label, entry, self.poke) as question:
+            if question.settled.is_set():
+                return
+            number = f" ({entry.extension})" if entry.name != entry.extension else ""
+            asks = f"PIN of {entry.name}{number}"
+            self.desk.show(PortState.WAITING, hand=f"key in the PIN of {entry.name}", asks=asks)
+            try:
+                while not question.settled.is_set():
+                    self._wait(None)
+                    self._go_on()
+            finally:
+                self.desk.show(hand="", asks="")
+        self.desk.show(PortState.PUBLISHING)
 
     def _order(self, given: Given) -> Order:
         entry = given.entry
@@ -343,7 +360,6 @@ class Worker:
         """Show what happened; True when the job is to be tried again."""
         if isinstance(error, CredentialRefused) and self.phone and self._secret_used:
             self._shop.users.refused(self.phone)
-            self._forget_pin(self.phone)
         if isinstance(error, ClaimLost):
             self._let_go()
         if self._is_gone(error):
@@ -357,11 +373,10 @@ class Worker:
         self._sleep(wait)
         return not self._gone or not self._away()
 
-    def _forget_pin(self, phone: PhoneIdentity) -> None:
-        """Forget a PIN that was keyed in and refused: it is keyed in again when it is retried."""
-        entry = self._shop.users.entry_of(phone)
-        if entry is not None and self._shop.pins is not None:
-            self._shop.pins.forget(entry)
+    def _forget_pin(self) -> None:
+        """Forget a PIN that was keyed in: whoever tries the job again keys it in again."""
+        if self._keyed_of is not None and self._shop.pins is not None:
+            self._shop.pins.forget(self._keyed_of)
 
     def _let_go(self) -> None:
         """Give back the claims of which one is lost; the next attempt takes both anew."""

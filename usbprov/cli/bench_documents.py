@@ -41,6 +41,7 @@ def port(of: "PortView") -> Document:
         "attempt": of.attempt,
         "job": of.job,
         "hand": of.hand,
+        "asks": of.asks,
         "thumbprint": of.thumbprint,
         "not_after": moment(of.not_after),
         "trouble": _trouble(of.trouble) if of.trouble else None,

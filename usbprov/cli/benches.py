@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from usbprov.cli import bench_documents, documents
-from usbprov.cli.boards import KeyedIn, board_of
+from usbprov.cli.boards import board_of
 from usbprov.cli.failure import ToldError
 from usbprov.errors import Interrupted, SomeFailed, UsbprovError
 
@@ -104,8 +104,8 @@ def run_bench(place: Place, setup: "Setup", until: Until, show: Show) -> None:
             bench, setup.name, as_json=show.as_json, quiet=show.quiet, scans=show.scans
         )
         board = stack.enter_context(shown)
-        if isinstance(setup.pins, KeyedIn):
-            setup.pins.board = board
+        if setup.pins is not None:
+            setup.pins.attended = lambda: show.web is not None or board.takes_pins
         try:
             bench.run(once=until.once, until=until.count)
         except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""Which board a bench gets: JSON lines, the terminal's, or none; and PINs keyed in at it."""
+"""Which board a bench gets: JSON lines, the terminal's, or none."""
 
 import contextlib
 import json
@@ -14,8 +14,6 @@ from usbprov.cli import bench_documents
 if TYPE_CHECKING:
     from usbprov.bench.bench import Bench
     from usbprov.bench.feed import Feed, View
-    from usbprov.bench.roster import RosterEntry
-    from usbprov.bench.secrets import KeyedPins
 
 
 class Board(Protocol):
@@ -30,8 +28,13 @@ class Board(Protocol):
         traceback: TracebackType | None,
     ) -> None: ...
 
-    def ask(self, what: str) -> str | None:
-        """Ask the operator for a secret; None: there is none to be had."""
+    @property
+    def takes_pins(self) -> bool:
+        """Whether PINs can be keyed in at it."""
+        ...
+
+    def say(self, words: str) -> None:
+        """Say something about the bench as a whole; from any thread."""
         ...
 
 
@@ -68,9 +71,14 @@ class NoBoard:
     ) -> None:
         """Nothing to do."""
 
-    def ask(self, what: str) -> str | None:
-        """Return None: there is nobody to ask."""
-        return None
+    @property
+    def takes_pins(self) -> bool:
+        """There is nobody to ask."""
+        return False
+
+    def say(self, words: str) -> None:
+        """Say it beside what the program gives out."""
+        click.echo(words, err=True)
 
 
 class JsonLines(NoBoard):
@@ -105,24 +113,3 @@ class JsonLines(NoBoard):
     def _write(self, views: "Sequence[View]") -> None:
         lines = (json.dumps(bench_documents.view(view), ensure_ascii=False) for view in views)
         click.echo("\n".join(lines))
-
-
-class KeyedIn:
-    """Has PINs keyed in at the board. Thread-safe: the board asks one question at a time."""
-
-    def __init__(self, pins: "KeyedPins") -> None:
-        """Begin without a board: there is one when the bench runs."""
-        self._pins = pins
-        self.board: Board = NoBoard()
-
-    def ask(self, entry: "RosterEntry") -> None:
-        """Ask until it is a PIN, or is left out."""
-        who = f"{entry.name} ({entry.extension})" if entry.name != entry.extension else entry.name
-        while (pin := self.board.ask(f"PIN of {who}")) is not None:
-            with contextlib.suppress(ValueError):  # it was no PIN
-                self._pins.give(entry, pin)
-                return
-
-    def forget(self, entry: "RosterEntry") -> None:
-        """Forget what was keyed in."""
-        self._pins.forget(entry)

@@ -38,7 +38,7 @@ code and is generated from this module.
     ├── PortMapError ─ PortMapInvalid, PortMapNotSaved
     ├── ScanError ─ ScanUnknown, ScanOutOfTurn, ScanRefused
     ├── BenchError ─ ClaimLost, ClaimedElsewhere, NoUserForPhone, BenchRuns, NoSuchPort, NotNow,
-    │                LeftOut
+    │                LeftOut, PinUnusable
     ├── BoardError ─ BoardUnusable, BoardDependencyMissing
     ├── DiscoveryError ─ NothingFound, DhcpNotPermitted, OptionInvalid, RegistrarNotFound
     ├── TapeError ─ BundleInvalid, NothingRecorded, NotOnTape, ReplayDiffers, BundleNotWritten
@@ -55,6 +55,7 @@ from usbprov.errors.bench import (
     NoSuchPort,
     NotNow,
     NoUserForPhone,
+    PinUnusable,
 )
 from usbprov.errors.board import BoardDependencyMissing, BoardError, BoardUnusable
 from usbprov.errors.cable import (
@@ -275,6 +276,7 @@ __all__ = [
     "PhoneRefused",
     "PinLocked",
     "PinUnset",
+    "PinUnusable",
     "PortMapError",
     "PortMapInvalid",
     "PortMapNotSaved",

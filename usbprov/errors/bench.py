@@ -105,3 +105,17 @@ class LeftOut(BenchError):
     template: ClassVar = "{phone} was left out by the operator"
     cause: ClassVar = "The button skip was pressed."
     remedy: ClassVar = "Take the phone off; retry takes it up again."
+
+
+@dataclass(eq=False)
+class PinUnusable(BenchError):
+    """Raised when what was keyed in at a board as a PIN is none; it was not sent anywhere."""
+
+    label: str
+    code: ClassVar = "BEN-08"
+    exit_code: ClassVar = ExitCode.USAGE
+    template: ClassVar = (
+        "what was keyed in for {label} is no PIN: that has 4 to 24 digits and nothing else"
+    )
+    cause: ClassVar = "It is mistyped, or a scanner read something else."
+    remedy: ClassVar = "Key it in again."

@@ -93,6 +93,11 @@ def pin(text: str) -> str:
     return text
 
 
+def is_pin(text: str) -> bool:
+    """Say whether a text can be a PIN."""
+    return _PIN.fullmatch(text) is not None
+
+
 def _shown(text: str) -> str:
     """Repeat what stands there, unless it may be a PIN that has come into a wrong column."""
     return f"a number of {len(text)} digits" if text.isdigit() else repr(text)

@@ -19,8 +19,8 @@ from usbprov.bench.states import PortState
 from usbprov.bench.terminal import saying
 from usbprov.bench.terminal.aside import errors_set_aside
 from usbprov.bench.terminal.contract import Controls
-from usbprov.bench.terminal.hands import Answer, Hands, Intent, Redraw, Say, Stop
-from usbprov.bench.terminal.keyboard import Keyboard
+from usbprov.bench.terminal.hands import Hands, Intent, Redraw, Say, Stop
+from usbprov.bench.terminal.keyboard import Keyboard, TerminalKeyboard
 from usbprov.bench.terminal.keys import Key, KeyDecoder
 from usbprov.bench.terminal.looks import Urgency, in_ascii, urgency_of
 from usbprov.bench.terminal.orders import Orders
@@ -98,7 +98,6 @@ class TerminalBoard:
         traceback: TracebackType | None,
     ) -> None:
         self._stopping.set()
-        self._questions.close()
         self._ended.wait()
         self._give_back()
         atexit.unregister(self._give_back)
@@ -109,7 +108,6 @@ class TerminalBoard:
         Not by ``join``: CPython 3.11 takes a thread for ended when Ctrl-C interrupts that.
         """
         self._stopping.set()
-        self._questions.close()
         self._ended.wait(_PATIENCE)
         self._orders.close()
         self._views.close()
@@ -123,19 +121,10 @@ class TerminalBoard:
         self._said = (message, time.monotonic() + _MESSAGE)
         self._is_stale = True
 
-    def ask(self, what: str) -> str | None:
-        """Ask the operator for a secret, and wait; from any thread but the board's.
-
-        What is typed is not shown, and is handed to nobody else. What a scanner types is refused:
-        a scan that was meant for a phone must not be tried as a PIN.
-
-        Args:
-            what: What is asked for: ``PIN of Alice Example (1001)``.
-
-        Returns:
-            The secret; None when the operator leaves it out or the board ends.
-        """
-        return self._questions.ask(what)
+    @property
+    def takes_pins(self) -> bool:
+        """Whether the PINs that ports wait for can be keyed in here."""
+        return isinstance(self._keyboard, TerminalKeyboard) and not self._ended.is_set()
 
     def _run(self) -> None:
         try:
@@ -151,10 +140,8 @@ class TerminalBoard:
             self._print_rest()
         except OSError as error:  # the terminal is gone; the bench goes on
             _log.warning("the board has ended: %s", error.strerror)
-            self._questions.close()
         except Exception:
             _log.exception("the board has failed; plain lines go on")
-            self._questions.close()
             self._go_on_plainly()
 
     def _say_aside(self, line: str) -> None:
@@ -180,7 +167,7 @@ class TerminalBoard:
     def _look(self, at: float) -> None:
         """Take the newest views in, and whatever a clock brings."""
         self._is_stale |= bool(self._take())
-        self._is_stale |= self._questions.begin(self._hands, at)
+        self._is_stale |= self._questions.look(self._seen.ports, self._hands, at)
         if self._said and at >= self._said[1]:
             self._said, self._is_stale = None, True
         if at >= self._next_second:
@@ -213,8 +200,6 @@ class TerminalBoard:
         match intent:
             case Say(words):
                 self.say(words, bad=True)
-            case Answer(text):
-                self._questions.answer(text)
             case Redraw():
                 self._screen.forget()
             case Stop():

@@ -16,7 +16,7 @@ from usbprov.bench.terminal.keyboard import (
 from usbprov.bench.terminal.plain import PlainBoard
 
 Board = TerminalBoard | PlainBoard
-"""Shows the bench inside its ``with`` block, and asks the operator for secrets (``ask``)."""
+"""Shows the bench inside its ``with`` block, and takes PINs where it can (``takes_pins``)."""
 
 
 def board_for(controls: Controls, name: str, *, scans: bool = True) -> Board:

@@ -48,6 +48,14 @@ class Controls(Protocol):
         """Light the lamp of the phone at a port, or put it out."""
         ...
 
+    def key_in(self, label: str, pin: str | None) -> None:
+        """Take the PIN that a port waits for; None: it is left out.
+
+        Raises:
+            UsbprovError: None is waited for there any more, or it is none.
+        """
+        ...
+
     def scan(self, text: str) -> str:
         """Take what a barcode scanner read; returns what that did, in words.
 

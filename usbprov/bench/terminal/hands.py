@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from usbprov.bench.rosterfile.values import is_pin
 from usbprov.bench.terminal.keys import Key
 
 LONGEST_LINE = 256
@@ -45,10 +46,11 @@ class Find:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What was typed as a secret; None when it was left out."""
+class KeyIn:
+    """The PIN that a port waits for; None when it is left out."""
 
-    text: str | None = field(repr=False)
+    label: str
+    pin: str | None = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -68,10 +70,11 @@ class Stop:
     """End the bench, where the terminal does not say so by a signal."""
 
 
-Intent = Scan | Retry | Skip | Find | Answer | Say | Redraw | Stop
+Intent = Scan | Retry | Skip | Find | KeyIn | Say | Redraw | Stop
 
 NO_PORT = "Choose a port first: the arrow keys, or type its label."
 NOT_TYPED = "That came from a scanner. Please type it."
+NO_PIN = "A PIN has 4 to 24 digits and nothing else."
 
 
 @dataclass
@@ -82,13 +85,15 @@ class Hands:
         line: What was typed and not yet entered.
         chosen: Label of the chosen port.
         details: Whether that port's details are shown.
-        secret: What is asked for, while a secret is; the line is hidden then.
+        secret: What is asked for, while a PIN is; the line is hidden then.
+        waiting: Label of the port that waits for it.
     """
 
     line: str = field(default="", repr=False)
     chosen: str | None = None
     details: bool = False
     secret: str | None = None
+    waiting: str = ""
     _first: float = 0.0
     _last: float = 0.0
 
@@ -107,9 +112,9 @@ class Hands:
             return self._press_in_secret(key)
         return self._COMMANDS[key](self, labels)
 
-    def ask(self, what: str | None) -> None:
-        """Begin to ask for a secret, or end it; what was typed before is dropped."""
-        self.secret, self.line = what, ""
+    def ask(self, what: str | None, label: str = "") -> None:
+        """Begin to ask for the PIN that a port waits for, or end it; drop what was typed."""
+        self.secret, self.waiting, self.line = what, label, ""
 
     def is_busy(self, at: float, patience: float) -> bool:
         """Say whether a line has been begun, not longer ago than ``patience`` seconds."""
@@ -126,8 +131,7 @@ class Hands:
             case Key.ENTER:
                 return self._answer()
             case Key.ESCAPE:
-                self.ask(None)
-                return Answer(None)
+                return self._answered(None)
             case Key.BACKSPACE | Key.CLEAR | Key.REDRAW | Key.STOP:
                 return self._COMMANDS[key](self, ())
         return None
@@ -136,12 +140,16 @@ class Hands:
         """A scan into the question would be tried as a PIN, and accounts lock."""
         if not self.line:
             return None
-        if self._is_scanned():
-            self.line = ""
-            return Say(NOT_TYPED)
-        answer = Answer(self.line)
+        words = NOT_TYPED if self._is_scanned() else "" if is_pin(self.line) else NO_PIN
+        if not words:
+            return self._answered(self.line)
+        self.line = ""
+        return Say(words)
+
+    def _answered(self, pin: str | None) -> KeyIn:
+        intent = KeyIn(self.waiting, pin)
         self.ask(None)
-        return answer
+        return intent
 
     def _is_scanned(self) -> bool:
         return self._last - self._first < _SCANNER_PACE * (len(self.line) - 1)

@@ -6,7 +6,7 @@ from queue import SimpleQueue
 from threading import Thread
 
 from usbprov.bench.terminal.contract import Controls
-from usbprov.bench.terminal.hands import Find, Intent, Retry, Scan, Skip
+from usbprov.bench.terminal.hands import Find, Intent, KeyIn, Retry, Scan, Skip
 from usbprov.bench.terminal.picture import Message
 from usbprov.errors import UsbprovError
 
@@ -64,6 +64,9 @@ class Orders:
                 return f"{label} is left out."
             case Find(label):
                 return self._found(label)
+            case KeyIn(label, pin):
+                self._controls.key_in(label, pin)
+                return f"{label}: the PIN is taken." if pin else f"{label}: without a PIN."
         return ""
 
     def _found(self, label: str) -> str:

@@ -79,9 +79,10 @@ class PlainBoard:
         """Write a line; from any thread."""
         self._say(Message(words, bad))
 
-    def ask(self, what: str) -> str | None:
-        """Return None: where there is no board there is no prompt."""
-        return None
+    @property
+    def takes_pins(self) -> bool:
+        """They cannot be keyed in here: what is typed would be shown."""
+        return False
 
     def _run(self) -> None:
         with self._keyboard:

@@ -1,59 +1,51 @@
-"""Secrets that are asked for on the board, by threads that wait for them."""
+"""The PINs that ports wait for, put to the operator one after the other. The board's thread's."""
 
-import threading
+from collections.abc import Mapping
 
 from usbprov.bench.terminal.hands import Hands
+from usbprov.bench.views import PortView
 
 _PATIENCE = 2.0
-"""Seconds that a line which somebody has begun to type may keep a question off."""
-
-
-class _Question:
-    def __init__(self, what: str) -> None:
-        self.what = what
-        self.answered = threading.Event()
-        self.answer: str | None = None
+"""Seconds that a line which somebody has begun to type may keep a question off, or keep it on."""
 
 
 class Questions:
-    """One question at a time; the others wait for their turn.
+    """Which question is put: that of the port which has waited longest.
 
-    ``begin`` and ``answer`` are the board's thread's, ``ask`` and ``close`` anybody's.
+    A question is taken back when its port waits no more: the PIN was keyed in at another board,
+    or the phone was pulled.
     """
 
     def __init__(self) -> None:
-        self._turn = threading.Lock()
-        self._asked: _Question | None = None
-        self._is_begun = False
-        self._closed = False
+        """Begin with none."""
+        self._put: dict[str, int] = {}
 
-    def ask(self, what: str) -> str | None:
-        """Return the answer, once it was given; None when it was left out, or at the end."""
-        with self._turn:
-            question = _Question(what)
-            self._is_begun = False
-            self._asked = question
-            if self._closed:
-                return None
-            question.answered.wait()
-            return question.answer
+    def look(self, ports: Mapping[str, PortView], hands: Hands, at: float) -> bool:
+        """Put a question, or take one back; says whether it did.
 
-    def begin(self, hands: Hands, at: float) -> bool:
-        """Put a waiting question to the operator, unless he is typing; says whether it was put."""
-        if self._asked is None or self._is_begun or hands.is_busy(at, _PATIENCE):
+        Args:
+            ports: The latest views, by label.
+            hands: Where it is put.
+            at: Now, by the clock of the hands.
+        """
+        if hands.is_busy(at, _PATIENCE):
             return False
-        self._is_begun = True
-        hands.ask(self._asked.what)
+        if hands.secret is not None:
+            return self._take_back(ports, hands)
+        waiting = [view for view in ports.values() if view.asks and not self._was_put(view)]
+        if not waiting:
+            return False
+        first = min(waiting, key=lambda view: (view.since, view.number))
+        self._put[first.label] = first.number
+        hands.ask(f"{first.label}: {first.asks}", first.label)
         return True
 
-    def answer(self, text: str | None) -> None:
-        """Hand the answer to whoever waits for it."""
-        question, self._asked = self._asked, None
-        if question is not None:
-            question.answer = text
-            question.answered.set()
+    def _take_back(self, ports: Mapping[str, PortView], hands: Hands) -> bool:
+        if ports[hands.waiting].asks:
+            return False
+        hands.ask(None)
+        return True
 
-    def close(self) -> None:
-        """Let nobody wait any longer."""
-        self._closed = True
-        self.answer(None)
+    def _was_put(self, view: PortView) -> bool:
+        """Say whether the answer to this very view is on its way."""
+        return self._put.get(view.label) == view.number

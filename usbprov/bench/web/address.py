@@ -67,6 +67,12 @@ class BoardAddress:
         return not self.is_loopback and (plain in names or _number(plain) is not None)
 
 
+def is_near(client: str, server: str) -> bool:
+    """Say whether a connection from one number to another never leaves this computer."""
+    number, own = _number(client), _number(server)
+    return number is not None and (number.is_loopback or number == own)
+
+
 def _number(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
         return ipaddress.ip_address(host)

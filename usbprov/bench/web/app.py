@@ -19,9 +19,10 @@ from starlette.staticfiles import StaticFiles
 import usbprov
 from usbprov.bench.states import PortState
 from usbprov.bench.web import orders, wire
+from usbprov.bench.web.address import is_near
 from usbprov.bench.web.contract import Commands
 from usbprov.bench.web.keys import BoardKeys
-from usbprov.bench.web.orders import OrderInvalid
+from usbprov.bench.web.orders import OrderExposed, OrderInvalid
 from usbprov.bench.web.relay import Relay
 from usbprov.bench.web.stream import events
 from usbprov.errors import UsbprovError
@@ -75,12 +76,12 @@ class BoardApp:
         """Change the link's token for a cookie."""
         if not self._keys.is_token(request.headers.get(TOKEN_HEADER, "")):
             return _refused("The link is not, or no longer, the one to this board.", 401)
-        answer = self._welcome()
+        answer = self._welcome(request)
         answer.set_cookie(self._cookie, self._keys.cookie, httponly=True, samesite="strict")
         return answer
 
     async def _session(self, request: Request) -> Response:
-        return self._welcome() if self._may_look(request) else _not_let_in()
+        return self._welcome(request) if self._may_look(request) else _not_let_in()
 
     async def _events(self, request: Request) -> Response:
         if not self._may_look(request):
@@ -105,7 +106,10 @@ class BoardApp:
             return _not_let_in()
         try:
             order = json.loads(await _body(request))
-            said = await run_in_threadpool(orders.give, self._commands, order)
+            private = _is_private(request)
+            said = await run_in_threadpool(orders.give, self._commands, order, is_private=private)
+        except OrderExposed:
+            return _refused("A PIN is keyed in at the bench's own computer only.", 403)
         except (OrderInvalid, ValueError, RecursionError):
             return _refused("This is no order.", 400)
         except UsbprovError as error:
@@ -115,8 +119,9 @@ class BoardApp:
     def _may_look(self, request: Request) -> bool:
         return self._keys.is_cookie(request.cookies.get(self._cookie, ""))
 
-    def _welcome(self) -> Response:
-        return JSONResponse({"command": self._keys.command})
+    def _welcome(self, request: Request) -> Response:
+        told = {"command": self._keys.command, "private": _is_private(request)}
+        return JSONResponse(told)
 
 
 def _render_page() -> str:
@@ -133,6 +138,12 @@ async def _body(request: Request) -> bytes:
         if len(body) > orders.MOST_BYTES:
             raise OrderInvalid
     return body
+
+
+def _is_private(request: Request) -> bool:
+    """Say whether the browser is on this computer: to others it is plain HTTP over a network."""
+    client, server = request.client, request.scope.get("server")
+    return client is not None and is_near(client.host, server[0] if server else "")
 
 
 def _not_let_in() -> Response:

@@ -50,6 +50,10 @@ class Commands(Protocol):
         """Light the lamp of the phone at a port, or put it out."""
         ...
 
+    def key_in(self, label: str, pin: str) -> None:
+        """Take the PIN that a port waits for."""
+        ...
+
     def scan(self, text: str) -> str:
         """Take what a barcode scanner read; returns what that did, in words."""
         ...

@@ -43,6 +43,7 @@ def port(view: PortView) -> Json:
         "attempt": view.attempt,
         "job": view.job,
         "hand": clean(view.hand),
+        "asks": clean(view.asks),
         "thumbprint": clean(view.thumbprint),
         "notAfter": view.not_after.timestamp() if view.not_after else None,
         "trouble": _trouble(view.trouble),

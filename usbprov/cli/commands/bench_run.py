@@ -97,11 +97,11 @@ def bench_run(roster: Path, as_json: bool, **given: Any) -> None:
       usbprov bench run users.csv --secrets pins.toml --once --json --web-services-url URL
       usbprov bench run users.csv --secrets pins.toml --board 8080 --web-services-url URL
     """
+    from usbprov.bench.pins import PinDesk
     from usbprov.bench.readiness import ready
     from usbprov.bench.rosterfile.reading import read_roster
     from usbprov.bench.secrets import KeyedPins
     from usbprov.cli.benches import Place, Show, Until, run_bench
-    from usbprov.cli.boards import KeyedIn
 
     reading, keyed, options = read_roster(roster), KeyedPins(), RosterOptions.taken_from(given)
     choices = options.choices(reading.roster, keyed)
@@ -110,7 +110,7 @@ def bench_run(roster: Path, as_json: bool, **given: Any) -> None:
     order = replace(_order(given), old_tls=servers.old_tls())
     setup = _setup(users, choices, order, given)
     if options.key_in_pins:
-        setup = replace(setup, pins=KeyedIn(keyed))
+        setup = replace(setup, pins=PinDesk(keyed))
     with settings.ledger() as ledger:
         place = Place(
             settings.buses(),

@@ -23,9 +23,9 @@ const SUMS = [
 const store = new Store();
 const sound = new Sound();
 const tiles = new Tiles(store, (key) => details.open(key));
-const details = new Details(store, (order, of) => link.order(order, of), (key) => tiles.focus(key));
+const details = new Details(store, (...order) => link.order(...order), (key) => tiles.focus(key), () => link.isPrivate);
 const link = new Link({ state, up, lost, refused });
-new Scan(scan);
+new Scan(scan, () => details.notTyped());
 
 let isDrawn = true;
 

@@ -7,11 +7,18 @@ const MARKS = { done: "done", skipped: "was done already", failed: "failed", beg
 const MARK_SIGNS = { done: "done", skipped: "done", failed: "failed", begun: "running" };
 
 export class Details {
-  // order(name, label) gives the bench an order; closed(key) is called when it was closed.
-  constructor(store, order, closed) {
+  // order(name, label, more) gives the bench an order; closed(key) is called when it was closed;
+  // isPrivate() says whether nobody else can read what is sent.
+  constructor(store, order, closed, isPrivate) {
     this.store = store;
     this.order = order;
     this.closed = closed;
+    this.isPrivate = isPrivate;
+    this.field = $("pin-text");
+    $("details-pin").addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.keyIn();
+    });
     this.box = $("details");
     this.key = "";
     this.lit = new Set();
@@ -28,15 +35,17 @@ export class Details {
 
   open(key) {
     this.key = key;
+    this.field.value = "";
     this.box.hidden = false;
     setText($("details-said"), "");
     this.show();
-    $("details-title").focus();
+    ($("details-pin").hidden ? $("details-title") : this.field).focus();
   }
 
   close() {
     const key = this.key;
     this.key = "";
+    this.field.value = "";
     this.box.hidden = true;
     this.closed(key);
   }
@@ -49,10 +58,35 @@ export class Details {
     setText($("details-cable"), cable(port));
     setText($("details-hand"), port.hand);
     $("details-hand").hidden = !port.hand;
+    this.pin(port);
     this.trouble(port.trouble, port.kind);
     this.facts(port);
     this.steps(port.steps);
     this.allow(port);
+  }
+
+  // The field for a PIN that the port waits for, where one may be sent.
+  pin(port) {
+    const asks = port.bench === this.store.name ? port.asks : "";
+    const form = $("details-pin");
+    const hadFocus = form.contains(document.activeElement);
+    setText($("pin-label"), asks || "PIN");
+    form.hidden = !asks || !this.isPrivate();
+    $("details-far").hidden = !asks || this.isPrivate();
+    if (!form.hidden) return;
+    this.field.value = "";
+    if (hadFocus) $("details-title").focus();
+  }
+
+  async keyIn() {
+    const pin = this.field.value;
+    this.field.value = "";
+    if (pin) await this.give("pin", { pin });
+  }
+
+  notTyped() {
+    this.field.value = "";
+    this.say("That came from a scanner. Please type it.", true);
   }
 
   trouble(trouble, kind) {
@@ -118,13 +152,23 @@ export class Details {
     const { key } = this;
     const isLit = this.lit.has(key);
     const name = button.dataset.order === "light" && isLit ? "dark" : button.dataset.order;
-    const answer = await this.order(name, this.store.ports.get(key).label);
+    const answer = await this.give(name);
     if (answer.ok && name === "light") this.lit.add(key);
     if (answer.ok && name === "dark") this.lit.delete(key);
-    if (key !== this.key) return;
-    setText($("details-said"), answer.text);
-    $("details-said").classList.toggle("bad", !answer.ok);
     this.show();
+  }
+
+  // Gives an order for the port that is shown, and says what became of it unless another is by now.
+  async give(name, more = {}) {
+    const { key } = this;
+    const answer = await this.order(name, this.store.ports.get(key).label, more);
+    if (key === this.key) this.say(answer.text, !answer.ok);
+    return answer;
+  }
+
+  say(text, isBad) {
+    setText($("details-said"), text);
+    $("details-said").classList.toggle("bad", isBad);
   }
 }
 
@@ -138,5 +182,5 @@ function replace(box, items, build) {
 
 function nothing(key) {
   const [bench, label] = key.split("\u0000");
-  return { key, bench, label, state: "empty", kind: "empty", mayUnplug: true, hand: "", trouble: null, steps: [], since: 0, attempt: 1, job: null, user: "", name: "", phone: "", serial: "", mac: "", thumbprint: "", notAfter: null, address: "" };
+  return { key, bench, label, state: "empty", kind: "empty", mayUnplug: true, hand: "", asks: "", trouble: null, steps: [], since: 0, attempt: 1, job: null, user: "", name: "", phone: "", serial: "", mac: "", thumbprint: "", notAfter: null, address: "" };
 }

@@ -9,6 +9,7 @@ export class Link {
   constructor(told) {
     this.told = told;
     this.command = "";
+    this.isPrivate = false; // whether nobody else can read what is sent
     this.wait = FIRST_WAIT;
     this.source = null;
     this.timer = 0;
@@ -26,7 +27,9 @@ export class Link {
       const answer = await this.enter();
       if (answer.status === 401) return this.told.refused();
       if (!answer.ok) throw new Error(answer.statusText);
-      this.command = (await answer.json()).command;
+      const told = await answer.json();
+      this.command = told.command;
+      this.isPrivate = told.private;
       this.listen();
     } catch {
       this.lost();
@@ -81,13 +84,13 @@ export class Link {
     this.source = null;
   }
 
-  // Gives the bench an order; returns { ok, text }.
-  async order(order, of) {
+  // Gives the bench an order; returns { ok, text }. More is what it carries besides.
+  async order(order, of, more = {}) {
     try {
       const answer = await fetch("/order", {
         method: "POST",
         headers: { "Content-Type": "application/json", "X-Board-Command": this.command },
-        body: JSON.stringify({ order, of }),
+        body: JSON.stringify({ order, of, ...more }),
       });
       const told = await answer.json();
       if (answer.ok) return { ok: true, text: told.said };

@@ -7,9 +7,11 @@ const FASTEST_HAND = 50; // ms between two keys: no hand is as fast as a scanner
 const SHORTEST = 4;
 
 export class Scan {
-  // take(text) hands a scan to the bench and says what came of it
-  constructor(take) {
+  // take(text) hands a scan to the bench and says what came of it; misplaced() is told of a scan
+  // into a field for a PIN: it is none, and accounts lock
+  constructor(take, misplaced) {
     this.take = take;
+    this.misplaced = misplaced;
     this.text = "";
     this.last = 0;
     this.field = $("scan-text");
@@ -35,7 +37,8 @@ export class Scan {
     if (text.length < SHORTEST) return;
     event.preventDefault();
     event.stopPropagation();
-    this.send(text);
+    if (event.target.type === "password") this.misplaced();
+    else this.send(text);
   }
 
   async send(text) {
