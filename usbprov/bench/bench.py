@@ -147,6 +147,7 @@ class Bench:
         self._workers: set[Worker] = set()
         self._stack = contextlib.ExitStack()
         self._stopped = threading.Event()
+        self._end_by = 0.0
         self._looked = False
         self._broken: Exception | None = None
         self._leases = Leases(ledger.claims, setup.name, setup.lease_seconds)
@@ -281,10 +282,28 @@ class Bench:
     def stop(self) -> None:
         """Have everything end at the next point where it can be gone on with later."""
         with self._lock:
+            if not self._stopped.is_set():
+                self._end_by = time.monotonic() + _FAREWELL
             self._stopped.set()
             self._changed.notify_all()
             for worker in self._workers:
                 worker.poke()
+
+    def finish(self, told: Callable[[int], None]) -> None:
+        """Once it was told to stop: wait until no phone is worked on, or 20 seconds are over.
+
+        Args:
+            told: Is called with the number of phones that are, now and then.
+        """
+        with self._changed:
+            while self._workers and (left := self._end_by - time.monotonic()) > 0:
+                told(len(self._workers))
+                self._changed.wait(min(left, _TICK))
+
+    def abandon(self) -> None:
+        """Wait for no phone: each is left as after a power cut, and goes on from there later."""
+        self.stop()
+        self._end_by = time.monotonic()
 
     # --- the run
 
@@ -489,12 +508,11 @@ class Bench:
 
     def _stop_workers(self) -> None:
         """Wait until all have ended; one that a phone or server holds up is left to its end."""
-        deadline = time.monotonic() + _FAREWELL
+        self.finish(lambda _: None)
         with self._lock:
-            workers = list(self._workers)
-        for worker in workers:
-            if not worker.join(max(0.0, deadline - time.monotonic())):
-                logger.warning("port %s is not ready to stop", worker.desk.label)
+            labels = sorted(worker.desk.label for worker in self._workers)
+        if labels:
+            logger.warning("not ready to stop, and left as they are: %s", ", ".join(labels))
 
     # --- among other benches
 

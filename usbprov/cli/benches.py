@@ -1,13 +1,14 @@
 """A bench, put together for the commands: run, with its board, and what it came to."""
 
 import contextlib
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
 
 from usbprov.cli import bench_documents, documents
-from usbprov.cli.boards import board_of
+from usbprov.cli.boards import Board, board_of
 from usbprov.cli.failure import ToldError
 from usbprov.errors import Interrupted, SomeFailed, UsbprovError
 
@@ -23,7 +24,12 @@ if TYPE_CHECKING:
     from usbprov.phone.candidates import Reach
     from usbprov.usb.devices import Bus
 
-_STOPPING = "Stopping: what was begun goes on when the bench is started again."
+_STOPPING = "Stopping: {left} {phones} still at a step. Ctrl-C again ends at once."
+_AT_ONCE = "Ended at once: what was begun goes on when the bench is started again."
+_SAID_AGAIN = 5.0
+"""Seconds after which the same words are said again: a key may have wiped them away."""
+
+_STOPPED = "Stopped: what was begun goes on when the bench is started again."
 
 
 @dataclass(frozen=True)
@@ -109,8 +115,7 @@ def run_bench(place: Place, setup: "Setup", until: Until, show: Show) -> None:
         try:
             bench.run(once=until.once, until=until.count)
         except KeyboardInterrupt:
-            bench.stop()
-            click.echo(_STOPPING, err=True)
+            _stop(bench, board)
             error: UsbprovError | None = Interrupted("none", "none", "stopped by the user")
         else:
             error = _failure(bench)
@@ -129,6 +134,30 @@ def _web_board(
         if not address.is_loopback:
             click.echo("It is plain HTTP: what goes over that network can be read.", err=True)
         yield
+
+
+def _stop(bench: "Bench", board: Board) -> None:
+    """Wait until every phone is at a point where it can be left, and say so meanwhile.
+
+    Ctrl-C once more does not wait: then the phones are left as after a power cut, and go on from
+    there, too.
+    """
+    said = ("", 0.0)
+
+    def tell(left: int) -> None:
+        nonlocal said
+        words = _STOPPING.format(left=left, phones="phone" if left == 1 else "phones")
+        if said[0] != words or time.monotonic() - said[1] > _SAID_AGAIN:
+            said = (words, time.monotonic())
+            board.say(words)
+
+    try:
+        bench.stop()
+        bench.finish(tell)
+        board.say(_STOPPED)
+    except KeyboardInterrupt:
+        bench.abandon()
+        board.say(_AT_ONCE)
 
 
 def _failure(bench: "Bench") -> "SomeFailed | None":
