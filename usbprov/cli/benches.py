@@ -10,7 +10,8 @@ import click
 from usbprov.cli import bench_documents, documents
 from usbprov.cli.boards import Board, board_of
 from usbprov.cli.failure import ToldError
-from usbprov.errors import Interrupted, SomeFailed, UsbprovError
+from usbprov.cli.servers import discovered
+from usbprov.errors import Interrupted, SomeFailed, UsageError, UsbprovError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,11 +19,13 @@ if TYPE_CHECKING:
 
     from usbprov.bench.bench import Bench, Setup
     from usbprov.bench.portmap import PortMap
+    from usbprov.bench.roster import Roster
     from usbprov.bench.web.address import BoardAddress
     from usbprov.ledger.ledger import Ledger
     from usbprov.net.site import Site
     from usbprov.phone.candidates import Reach
     from usbprov.usb.devices import Bus
+    from usbprov.webservices.discovery.report import Discovery
 
 _STOPPING = "Stopping: {left} {phones} still at a step. Ctrl-C again ends at once."
 _AT_ONCE = "Ended at once: what was begun goes on when the bench is started again."
@@ -67,6 +70,24 @@ class Place:
             CallLimit(setup.bounds.calls),
         )
         return Bench(setup, servers, self.ledger, self.buses, self.reach, self.ports.label_of)
+
+
+def find_servers(users: "Roster", ca_file: "Path | None", site: "Site") -> "Discovery":
+    """Find the servers of a roster by its users' SIP domain, and say which they are.
+
+    Raises:
+        UsageError: Its users are of several domains, whose servers may be several, too.
+    """
+    from usbprov.webservices.discovery.report import DiscoveryRequest
+
+    uris = [entry.sip_uri for entry in users.entries if entry.sip_uri]
+    domains = sorted({uri.rpartition("@")[2].lower() for uri in uris})
+    if len(domains) > 1:
+        raise UsageError(f"--discover needs users of one SIP domain, not of {', '.join(domains)}")
+    domain = domains[0] if domains else None
+    found = discovered(DiscoveryRequest(domain=domain, ca_file=ca_file, site=site))
+    click.echo(f"Web Services: {found.web_services_url} ({found.why})", err=True)
+    return found
 
 
 @dataclass(frozen=True)

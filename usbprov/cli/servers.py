@@ -1,7 +1,7 @@
 """The options that name the servers, and what this computer trusts of them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from usbprov.engine.checks.network import RealNetwork
     from usbprov.net.deadline import TimeLimits
     from usbprov.net.site import Site
+    from usbprov.webservices.discovery.report import Discovery, DiscoveryRequest
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -27,6 +28,9 @@ web_services_option = click.option(
 )
 registrar_option = click.option(
     "--registrar", metavar="HOST[:PORT]", help="The Registrar (port 5061); else it is found."
+)
+discover_option = click.option(
+    "--discover", is_flag=True, help="Find the Web Services, as `usbprov discover` does."
 )
 chain_download_option = click.option(
     "--chain-download-url",
@@ -68,6 +72,15 @@ class ServerOptions:
         from usbprov.webservices.trust.download import download_url
 
         return download_url(self.chain_download_url) if self.chain_download_url else None
+
+
+def discovered(request: "DiscoveryRequest") -> "Discovery":
+    """Find the Web Services; a name that proves nothing is told, but no secret is sent there."""
+    from usbprov.webservices.discovery.finder import discover
+
+    found = discover(replace(request, first_only=True))
+    found.require_vouched()
+    return found
 
 
 def server_options(function: F) -> F:

@@ -8,7 +8,7 @@ import click
 
 from usbprov.cli.options import json_option, old_tls_option
 from usbprov.cli.rosters import RosterOptions, roster_options
-from usbprov.cli.servers import ca_file_option
+from usbprov.cli.servers import ca_file_option, discover_option
 from usbprov.cli.settings import current, site
 from usbprov.engine.order import CredentialOrder, KeySource, Order
 from usbprov.errors import UsageError
@@ -23,12 +23,14 @@ if TYPE_CHECKING:
     from usbprov.bench.readiness import Choices
     from usbprov.bench.roster import Roster
     from usbprov.bench.web.address import BoardAddress
+    from usbprov.net.site import Site
 
 
 @click.command("run")
 @click.argument("roster", type=click.Path(path_type=Path, dir_okay=False))
 @roster_options
 @click.option("--web-services-url", metavar="URL", help="URL of the certificate service.")
+@discover_option
 @click.option("--registrar", metavar="HOST[:PORT]", help="Registrar of phones and sign-in.")
 @ca_file_option
 @old_tls_option
@@ -94,7 +96,7 @@ def bench_run(roster: Path, as_json: bool, **given: Any) -> None:
     Examples:
       usbprov bench run users.csv --secrets pins.toml --web-services-url URL --registrar HOST
       usbprov bench run users.xlsx --assign scan --key-in-pins --web-services-url URL
-      usbprov bench run users.csv --secrets pins.toml --once --json --web-services-url URL
+      usbprov bench run users.csv --secrets pins.toml --once --json --discover
       usbprov bench run users.csv --secrets pins.toml --board 8080 --web-services-url URL
     """
     from usbprov.bench.pins import PinDesk
@@ -107,7 +109,7 @@ def bench_run(roster: Path, as_json: bool, **given: Any) -> None:
     choices = options.choices(reading.roster, keyed)
     users = ready(reading, choices)
     settings, servers = current(), site(given["allow_old_tls"])
-    order = replace(_order(given), old_tls=servers.old_tls())
+    order = replace(_order(_with_servers(given, users, servers)), old_tls=servers.old_tls())
     setup = _setup(users, choices, order, given)
     if options.key_in_pins:
         setup = replace(setup, pins=PinDesk(keyed))
@@ -137,13 +139,26 @@ def _web(text: str | None) -> "BoardAddress | None":
         raise UsageError(f"--board: {error}") from None
 
 
+def _with_servers(given: dict[str, Any], users: "Roster", servers: "Site") -> dict[str, Any]:
+    """Fill in the servers that are to be found by the roster's SIP domain."""
+    from usbprov.cli.benches import find_servers
+
+    if given["web_services_url"] is not None or not given["discover"]:
+        return given
+    found = find_servers(users, given["ca_file"], servers)
+    return given | {
+        "web_services_url": found.require(),
+        "registrar": given["registrar"] or found.registrar,
+    }
+
+
 def _order(given: dict[str, Any]) -> Order:
     """Return what every job does; the user is filled in when a phone has one."""
     from usbprov.registrar.client import RegistrarAddress
     from usbprov.webservices.urls import service_url
 
     if given["web_services_url"] is None:
-        raise UsageError("--web-services-url is missing (or in the settings)")
+        raise UsageError("--web-services-url is missing (or in the settings), or --discover")
     registrar = given["registrar"]
     return Order(
         web_services_url=service_url(given["web_services_url"]),

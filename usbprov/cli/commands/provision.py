@@ -1,6 +1,5 @@
 """``usbprov provision``: one phone, the whole job."""
 
-from dataclasses import replace as replaced
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from usbprov.cli.options import (
     return_option,
 )
 from usbprov.cli.provisioning import Manner, provision_one
-from usbprov.cli.servers import ca_file_option
+from usbprov.cli.servers import ca_file_option, discover_option, discovered
 from usbprov.cli.settings import current, site
 from usbprov.cli.users import sip_uri
 from usbprov.engine.order import KeySource, Order
@@ -28,7 +27,7 @@ from usbprov.engine.retry import RetryPolicy
 from usbprov.errors import UsageError
 from usbprov.pki.keys import DEFAULT_RSA_BITS, RSA_SIZES
 from usbprov.registrar.client import RegistrarAddress
-from usbprov.webservices.discovery.report import Discovery, DiscoveryRequest
+from usbprov.webservices.discovery.report import DiscoveryRequest
 from usbprov.webservices.urls import service_url
 
 
@@ -39,7 +38,7 @@ from usbprov.webservices.urls import service_url
 )
 @credential_options
 @click.option("--web-services-url", metavar="URL", help="URL of the certificate service.")
-@click.option("--discover", is_flag=True, help="Find the Web Services, as `usbprov discover` does.")
+@discover_option
 @click.option("--registrar", metavar="HOST[:PORT]", help="Registrar of phone and sign-in.")
 @ca_file_option
 @old_tls_option
@@ -103,7 +102,7 @@ def provision(
     """
     options, servers = CredentialOptions(**given), site(allow_old_tls)
     if web_services_url is None and discover:
-        found = _discovered(DiscoveryRequest(user=user, ca_file=ca_file, site=servers))
+        found = discovered(DiscoveryRequest(user=user, ca_file=ca_file, site=servers))
         web_services_url, registrar = found.require(), registrar or found.registrar
     if web_services_url is None:
         raise UsageError("--web-services-url is missing (or in the settings), or --discover")
@@ -132,15 +131,6 @@ def provision(
     )
     with settings.ledger() as ledger:
         provision_one(settings.find(phone), order, ledger, secret, manner)
-
-
-def _discovered(request: DiscoveryRequest) -> Discovery:
-    """Find the Web Services; a name that proves nothing is told, but no secret is sent there."""
-    from usbprov.webservices.discovery.finder import discover
-
-    found = discover(replaced(request, first_only=True))
-    found.require_vouched()
-    return found
 
 
 def _registrar(text: str | None) -> str | None:
