@@ -55,6 +55,7 @@ class UserServices(MemoryServices):
     def ticket(self, credential: Any, endpoint: Endpoint, user: str | None) -> Any:
         assert self.servers is not None
         assert isinstance(credential, PinCredential)
+        self.servers.pins.append((credential.extension, credential.pin))
         self.servers.called("ticket", credential.extension)
         if credential.extension in self.servers.wrong_pins:
             raise CredentialRefused("pool.contoso.test", "the PIN is wrong")
@@ -87,6 +88,7 @@ class MemoryServers:
     errors: dict[str, list[UsbprovError]] = field(default_factory=dict)
     wrong_pins: set[str] = field(default_factory=set)
     calls: list[tuple[str, str]] = field(default_factory=list)
+    pins: list[tuple[str, str]] = field(default_factory=list)
     published: Counter[str] = field(default_factory=Counter)
     tickets: dict[str, Any] = field(default_factory=dict)
     registrar_double: MemoryRegistrar = field(default_factory=MemoryRegistrar)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from doubles.bench import (
     NO_KEYGEN,
+    PIN,
     MemoryServers,
     Table,
     make_setup,
@@ -25,6 +26,7 @@ from processes import wait_for
 
 from usbprov.bench.limits import CallLimit
 from usbprov.bench.scanning import ByScan
+from usbprov.bench.secrets import Secrets, read_secrets
 from usbprov.bench.states import PortState
 from usbprov.bench.views import PortView
 from usbprov.errors import (
@@ -33,6 +35,7 @@ from usbprov.errors import (
     NotNow,
     PhoneRefused,
     RegistrarUnreachable,
+    SecretsInvalid,
     ServerFailed,
     ServerTimeout,
     UsageError,
@@ -403,3 +406,23 @@ def test_two_benches_share_a_roster_and_claim_nobody_twice(tmp_path: Path) -> No
         assert len(servers.published) == 8
         assert set(servers.published.values()) == {1}
         assert {job.bench for job in first.ledger.jobs()} == {"one", "two"}
+
+
+def test_retry_takes_the_pin_that_the_secrets_file_has_now(tmp_path: Path) -> None:
+    path = tmp_path / "pins.csv"
+    path.write_text("extension,pin\n1001,999999\n")
+    path.chmod(0o600)
+    secrets = Secrets((read_secrets(path),))
+    setup = replace(make_setup(replace(roster(1), _pins={})), secrets=secrets)
+    servers = MemoryServers(wrong_pins={"1001"})
+    with table(tmp_path, setup, phones=paths(1), servers=servers) as at:
+        at.wait("1-1", FAILED)
+        path.write_text("extension,pin\n1001,no PIN\n")
+        with pytest.raises(SecretsInvalid):
+            at.bench.retry("1-1")
+        at.wait("1-1", FAILED)
+        path.write_text(f"extension,pin\n1001,{PIN}\n")
+        servers.wrong_pins.clear()
+        at.bench.retry("1-1")
+        at.wait("1-1", DONE)
+    assert [pin for _, pin in servers.pins] == ["999999", PIN]

@@ -175,3 +175,26 @@ def test_one_account_proves_all_and_is_asked_for_once():
     assert not secrets.lacks(BOB)
     assert secrets.order(BOB) is order
     assert "secret-word" not in repr(secrets)
+
+
+@posix
+def test_a_pin_that_is_corrected_in_the_file_counts_when_it_is_read_again(tmp_path):
+    path = kept(tmp_path, "extension,pin\n1001,999999\n")
+    secrets = Secrets((read_secrets(path), KeyedPins()))
+    kept(tmp_path, f"extension,pin\n1001,{PIN}\n")
+    assert secrets.secret(ALICE)() == "999999"
+
+    secrets.read_again()
+
+    assert secrets.secret(ALICE)() == PIN
+
+
+@posix
+def test_a_file_that_cannot_be_read_again_leaves_the_pins_as_they_were(tmp_path):
+    path = kept(tmp_path, f"extension,pin\n1001,{PIN}\n")
+    secrets = Secrets((read_secrets(path),))
+    path.chmod(0o644)
+
+    with pytest.raises(SecretsUnsafe):
+        secrets.read_again()
+    assert secrets.secret(ALICE)() == PIN

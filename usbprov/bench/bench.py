@@ -198,12 +198,14 @@ class Bench:
         Raises:
             NoSuchPort: There is no such port.
             NotNow: Nothing has failed there.
+            RosterError: The secrets file, in which a PIN may have been corrected, is unusable.
         """
         with self._lock:
             port = self._port_of(label)
             if port.worker is not None and port.desk.view.trouble is not None:
                 port.worker.poke()
             elif port.desk.state is PortState.FAILED and port.candidate is not None:
+                self._setup.secrets.read_again()
                 if port.phone is not None:
                     self._users.try_again(port.phone)
                 self._begin(port, port.candidate)

@@ -34,12 +34,20 @@ class PinSource(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@dataclass
 class FilePins:
     """The PINs of a secrets file, by extension."""
 
     path: Path
     _pins: Mapping[str, str] = field(repr=False)
+
+    def read_again(self) -> None:
+        """Take what the file has now.
+
+        Raises:
+            RosterError: It cannot be used; the PINs stay what they were.
+        """
+        self._pins = _pins_in(self.path)
 
     def pin_of(self, entry: RosterEntry) -> str | None:
         """Return the PIN that goes with the user's extension, or None."""
@@ -118,6 +126,16 @@ class Secrets:
     pins: Sequence[PinSource] = ()
     account: Account | None = None
 
+    def read_again(self) -> None:
+        """Read the secrets file anew: somebody may have corrected a PIN in it.
+
+        Raises:
+            RosterError: It cannot be used; the PINs stay what they were.
+        """
+        for source in self.pins:
+            if isinstance(source, FilePins):
+                source.read_again()
+
     def lacks(self, entry: RosterEntry) -> bool:
         """Say whether the user cannot be proved now: a PIN must be keyed in first."""
         return self.account is None and self._pin(entry) is None
@@ -157,6 +175,10 @@ def read_secrets(path: Path) -> FilePins:
         SecretsInvalid: Something in it is wrong; all of it is told.
         RosterUnreadable: It cannot be read at all.
     """
+    return FilePins(path, _pins_in(path))
+
+
+def _pins_in(path: Path) -> Mapping[str, str]:
     data = _read_own(path)
     read = _from_toml if path.suffix.lower() == ".toml" else _from_table
     pins, findings = read(path, data)
@@ -164,7 +186,7 @@ def read_secrets(path: Path) -> FilePins:
     if wrong:
         problems = tuple(map(str, wrong))
         raise SecretsInvalid(str(path), len(wrong), problems[0], problems)
-    return FilePins(path, pins)
+    return pins
 
 
 def _read_own(path: Path) -> bytes:
