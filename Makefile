@@ -77,6 +77,12 @@ bench-link: $(INSTALLED_DEV) ## PUT against a bare loop of pyusb or pyserial, he
 bench-ledger: $(INSTALLED_DEV) ## what a phone costs in the ledger; ARGS=postgresql://USER@HOST/EMPTY
 	$(BIN)/python benchmarks/ledger.py $(ARGS)
 
+MINUTES ?= 60
+
+.PHONY: soak
+soak: $(INSTALLED_DEV) ## an hour's bench with phones that come and go (Linux); MINUTES=2 for a shorter one
+	PYTHONPATH=tests $(RUN) soak --minutes $(MINUTES) $(ARGS)
+
 .PHONY: docs
 docs: $(INSTALLED) ## regenerate docs/errors.md, docs/diagnosis.md and udev/
 	$(BIN)/python scripts/docs_errors.py

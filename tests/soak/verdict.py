@@ -1,0 +1,108 @@
+"""What the samples of a soak come to. Pure: samples in, findings out."""
+
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from soak.samples import Sample
+
+WARM_UP = 0.25
+"""The share of the time in which caches fill and pools grow; what is judged comes after it."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What is still good.
+
+    Attributes:
+        growth_mib: Growth of the memory after the warm-up, by a straight line through all samples.
+        handles: The same of the open handles.
+        threads: Threads at most, at any time.
+        stuck_seconds: A port at which nothing changes for longer is stuck.
+    """
+
+    growth_mib: float = 4.0
+    handles: float = 3.0
+    threads: int = 120
+    stuck_seconds: float = 60.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at."""
+
+    good: bool
+    words: str
+
+    def __str__(self) -> str:
+        return f"{'good' if self.good else 'BAD '}  {self.words}"
+
+
+def judge(samples: Sequence[Sample], bounds: Bounds) -> list[Finding]:
+    """Judge memory, handles, threads and ports."""
+    return [
+        _memory(samples, bounds),
+        _handles(samples, bounds),
+        _threads(samples, bounds),
+        _stuck(samples, bounds),
+    ]
+
+
+def settled(samples: Sequence[Sample]) -> Sequence[Sample]:
+    """Return the samples after the warm-up, as long as fresh phones came."""
+    last = samples[-1]
+    end = next(sample.seconds for sample in samples if sample.phones == last.phones)
+    return [sample for sample in samples if end * WARM_UP <= sample.seconds <= end]
+
+
+def growth(samples: Sequence[Sample], of: Callable[[Sample], float]) -> float:
+    """Return by how much a figure has grown after the warm-up, by linear regression."""
+    after = settled(samples)
+    times = [sample.seconds for sample in after]
+    if len(after) < 3:
+        return 0.0
+    slope, _ = statistics.linear_regression(times, [of(sample) for sample in after])
+    return slope * (times[-1] - times[0])
+
+
+def _memory(samples: Sequence[Sample], bounds: Bounds) -> Finding:
+    after = settled(samples)
+    grown = growth(samples, lambda sample: sample.rss_kib / 1024)
+    minutes = (after[-1].seconds - after[0].seconds) / 60
+    phones = after[-1].done - after[0].done
+    most = max(sample.rss_kib for sample in samples) / 1024
+    words = (
+        f"memory: {grown:+.2f} MiB by regression over the last {minutes:.0f} min, "
+        f"{grown * 1024 / max(phones, 1):+.2f} KiB a phone ({phones} phones); "
+        f"at most {most:.1f} MiB; allowed: {bounds.growth_mib:+g} MiB"
+    )
+    return Finding(grown <= bounds.growth_mib, words)
+
+
+def _handles(samples: Sequence[Sample], bounds: Bounds) -> Finding:
+    grown = growth(samples, lambda sample: sample.handles)
+    most = max(sample.handles for sample in samples)
+    words = (
+        f"handles: {grown:+.2f} by regression after the warm-up, at most {most} at a time; "
+        f"allowed: {bounds.handles:+g}"
+    )
+    return Finding(grown <= bounds.handles, words)
+
+
+def _threads(samples: Sequence[Sample], bounds: Bounds) -> Finding:
+    grown = growth(samples, lambda sample: sample.threads)
+    most = max(sample.threads for sample in samples)
+    words = (
+        f"threads: {grown:+.2f} by regression, at most {most}; "
+        f"allowed: {bounds.handles:+g} and {bounds.threads}"
+    )
+    return Finding(most <= bounds.threads and grown <= bounds.handles, words)
+
+
+def _stuck(samples: Sequence[Sample], bounds: Bounds) -> Finding:
+    worst = max(samples, key=lambda sample: sample.oldest_seconds)
+    words = (
+        f"ports: {worst.oldest_seconds:.1f} s at most without a change ({worst.oldest}, "
+        f"at {worst.seconds:.0f} s); allowed: {bounds.stuck_seconds:g} s"
+    )
+    return Finding(worst.oldest_seconds <= bounds.stuck_seconds, words)
