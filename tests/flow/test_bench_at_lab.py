@@ -1,22 +1,30 @@
 """A bench as its operator runs it: a lab with phones, a roster, and the program."""
 
 import contextlib
+import csv
 import http.client
 import json
 import os
 import re
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
+from cryptography import x509
 from processes import PROGRAM, Ended, Station, station
 
+from usbprov.bench.report.document import moment
+from usbprov.cli.main import run
+from usbprov.lab.registrar.signins import sign_ins
+from usbprov.lab.store import published
 from usbprov.ledger.ledger import Ledger
-from usbprov.ledger.records import JobState
+from usbprov.ledger.records import ArtifactKind, JobState
+from usbprov.phone.endpoint import endpoint_of
 
 COUNT = 8
 
@@ -156,7 +164,9 @@ def test_phones_that_lose_power_go_on_when_they_are_back(eight: Station) -> None
     assert len({p["sip_uri"] for p in published}) == len(published) == COUNT
 
 
-def test_the_demo_stages_sixty_four_phones_at_once(tmp_path: Path) -> None:
+def test_sixty_four_phones_at_once_are_alike_in_lab_ledger_and_report(
+    tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
     ended = subprocess.run(
         [*PROGRAM, "demo", "--phones", "64", "--dir", str(tmp_path / "demo")],
         capture_output=True,
@@ -168,10 +178,59 @@ def test_the_demo_stages_sixty_four_phones_at_once(tmp_path: Path) -> None:
     )
     assert ended.returncode == 0, ended.stderr
     assert "64 of 64 users have their phone." in ended.stdout
-    with Ledger(tmp_path / "demo" / "ledger.sqlite3") as ledger:
-        jobs = ledger.jobs()
-    assert len({job.user for job in jobs}) == len({job.phone_mac for job in jobs}) == 64
-    assert {job.state for job in jobs} == {JobState.DONE}
+    listed = listed_by_lab(tmp_path / "demo")
+    assert len(listed) == len({row.user for row in listed}) == len({r.device for r in listed}) == 64
+    assert in_ledger(tmp_path / "demo" / "ledger.sqlite3") == listed
+    assert in_report(tmp_path / "demo" / "ledger.sqlite3", "json", capsysbinary) == listed
+    assert in_report(tmp_path / "demo" / "ledger.sqlite3", "csv", capsysbinary) == listed
+    entered = [s for s in sign_ins(tmp_path / "demo") if s.outcome in {"signed in", "signed out"}]
+    assert {(s.sip_uri, s.device_id) for s in entered} == {(r.user, r.device) for r in listed}
+
+
+class Staged(NamedTuple):
+    """A phone as lab, ledger and report must know it alike."""
+
+    user: str
+    thumbprint: str
+    device: str
+    not_after: str
+
+
+def listed_by_lab(folder: Path) -> set[Staged]:
+    return {Staged(p.sip_uri, p.sha256, p.device_id, p.not_after) for p in published(folder)}
+
+
+def in_ledger(path: Path) -> set[Staged]:
+    """What the ledger has: the certificates themselves, not what is said of them."""
+    found = set()
+    with Ledger(path) as ledger:
+        for job in ledger.jobs():
+            assert job.state is JobState.DONE
+            der = ledger.artifact(job.id, ArtifactKind.CERTIFICATE)
+            assert der is not None
+            until = x509.load_der_x509_certificate(der).not_valid_after_utc
+            found.add(staged(job.user or "", sha256(der).hexdigest(), job.phone_mac, moment(until)))
+    return found
+
+
+def in_report(path: Path, form: str, printed: pytest.CaptureFixture[bytes]) -> set[Staged]:
+    """What the report says, of phones that are done."""
+    assert run(["--ledger", str(path), "report", "--format", form]) == 0
+    said = printed.readouterr().out.decode()
+    rows = FORMS[form](said)
+    assert {row["standing"] for row in rows} == {"done"}
+    return {staged(r["user"], r["sha256"], r["mac"], r["not_after"]) for r in rows}
+
+
+def staged(user: str, thumbprint: str, mac: str, not_after: str | None) -> Staged:
+    return Staged(user, thumbprint, str(endpoint_of(mac).instance), not_after or "")
+
+
+FORMS: dict[str, Callable[[str], list[dict[str, str]]]] = {
+    "json": lambda text: [row | row["certificate"] for row in json.loads(text)["phones"]],
+    "csv": lambda text: list(csv.DictReader(text.splitlines())),
+}
+"""The phones of a report in each form, by the names that both have for the same."""
 
 
 def test_the_board_is_served_to_who_has_the_link(eight: Station) -> None:
