@@ -120,6 +120,9 @@ class MemoryServers:
     def registrar(self, go_on: Callable[[], None]) -> Iterator[SignsIn]:
         yield LimitedRegistrar(self.registrar_double, self.limit, go_on)
 
+    def forget(self, user: str) -> None:
+        self.tickets.pop(user, None)
+
 
 def phone(number: int, **more: Any) -> MemoryPhone:
     """Phone ``number``: the same serial number and MAC address whenever it is asked for."""

@@ -77,6 +77,7 @@ def test_all_phones_are_done_each_with_a_user_of_its_own(tmp_path: Path) -> None
         assert {job.state for job in at.ledger.jobs()} == {JobState.DONE}
         assert {(job.bench, job.roster) for job in at.ledger.jobs()} == {("one", "shift")}
         assert at.ledger.claims.held() == []
+        assert at.servers.tickets == {}, "tickets of those who are served are memory"
 
 
 def test_the_board_sees_every_state_and_unplug_only_at_the_end(tmp_path: Path) -> None:

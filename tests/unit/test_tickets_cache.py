@@ -1,6 +1,8 @@
 """Tickets that are kept: for whom, where, how long, and by several threads."""
 
+import gc
 import threading
+import weakref
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -103,3 +105,24 @@ def test_it_shows_no_secret(cache: TicketCache) -> None:
     cache.keep(SERVER, AUDIENCE, ticket())
     assert "<assertion>" not in repr(cache)
     assert "<assertion>" not in str(vars(cache))
+
+
+def test_a_users_tickets_are_forgotten_and_no_others(cache: TicketCache) -> None:
+    first, second = ticket(), ticket("sip:bob@contoso.test")
+    for kept in (first, second):
+        cache.keep(SERVER, AUDIENCE, kept)
+        cache.keep(SERVER, AUDIENCE + "/other", kept)
+    cache.forget("Alice@contoso.test")
+    assert cache.find(SERVER, first.sip_uri, AUDIENCE) is None
+    assert cache.find(SERVER, first.sip_uri, AUDIENCE + "/other") is None
+    assert cache.find(SERVER, second.sip_uri, AUDIENCE) is second
+
+
+def test_tickets_that_have_expired_take_no_memory(cache: TicketCache) -> None:
+    old = weakref.ref(late := ticket(left=timedelta(seconds=59)))
+    cache.keep(SERVER, AUDIENCE, late)
+    del late
+    assert old() is not None
+    cache.keep(SERVER, AUDIENCE, ticket("sip:bob@contoso.test"))
+    gc.collect()
+    assert old() is None

@@ -32,6 +32,10 @@ class Servers(Protocol):
         """Have the Registrar within the block."""
         ...
 
+    def forget(self, user: str) -> None:
+        """Forget what is kept for a user (SIP address) who has a phone now."""
+        ...
+
 
 @dataclass
 class RealServers:
@@ -82,3 +86,7 @@ class RealServers:
         where = RegistrarAddress.parse(self.address or "")
         with Registrar(where, ca_file=self.ca_file, site=self.site) as registrar:
             yield LimitedRegistrar(registrar, self.limit, go_on)
+
+    def forget(self, user: str) -> None:
+        """Forget a user's tickets: a bench that runs for days would keep all of them for hours."""
+        self.tickets.forget(user)

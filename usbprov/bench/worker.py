@@ -342,6 +342,8 @@ class Worker:
         """Show that the cable may be pulled: proved, signed in where wanted, and closed."""
         if self.phone is not None:
             self._shop.users.finished(self.phone, self._phone_lease)
+        if result.user:
+            self._shop.servers.forget(result.user)
         certificate = result.certificate
         self._farewell = partial(
             self.desk.show,

@@ -65,14 +65,22 @@ class TicketCache:
             return ticket
 
     def keep(self, server: str, audience: str, ticket: Ticket) -> None:
-        """Keep a ticket in place of an older one for the same user."""
+        """Keep a ticket in place of an older one for the same user; those that expired go."""
+        now = clock.now()
         with self._lock:
+            self._tickets = {k: kept for k, kept in self._tickets.items() if kept.usable(now)}
             self._tickets[_cache_key(server, ticket.sip_uri, audience)] = ticket
 
     def drop(self, ticket: Ticket) -> None:
         """Forget a ticket, such as one that its server does not take any more."""
         with self._lock:
             self._tickets = {k: kept for k, kept in self._tickets.items() if kept is not ticket}
+
+    def forget(self, user: str) -> None:
+        """Forget a user's tickets: he needs none any more, and each is some KiB of secrets."""
+        uri = sip_uri(user)
+        with self._lock:
+            self._tickets = {k: kept for k, kept in self._tickets.items() if k[1] != uri}
 
 
 def sip_uri(user: str) -> str:
