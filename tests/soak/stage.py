@@ -148,6 +148,8 @@ class Bench:
 
     def _read(self) -> None:
         for line in self.process.stdout or ():
+            if not line.startswith('{"view"'):
+                return  # an error, which is told in several lines, and is the last
             view = json.loads(line)
             if view["view"] == "port":
                 self._take(view)

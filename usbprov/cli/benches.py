@@ -123,6 +123,9 @@ def run_bench(place: Place, setup: "Setup", until: Until, show: Show) -> None:
         SomeFailed: Not all phones that were plugged in are done.
         Interrupted: The user ended it; what was begun goes on when it is started again.
     """
+    from usbprov.bench.memory import share_heaps
+
+    share_heaps()
     with contextlib.ExitStack() as stack:
         bench = stack.enter_context(place.bench(setup))
         if show.web is not None:
