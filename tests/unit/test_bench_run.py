@@ -24,6 +24,7 @@ from doubles.bus import MemoryDriver
 from doubles.phone import MemoryPhone
 from processes import wait_for
 
+from usbprov.bench.bench import Bench
 from usbprov.bench.limits import CallLimit
 from usbprov.bench.scanning import ByScan
 from usbprov.bench.secrets import Secrets, read_secrets
@@ -190,6 +191,38 @@ def test_a_phone_that_is_pulled_early_goes_on_at_any_port(tmp_path: Path, method
         assert at.wait("1-1", EMPTY).serial == ""
         assert set(at.servers.published.values()) == {1}
         assert [call for call, _ in at.servers.calls].count("ticket") == 1
+
+
+def test_a_phone_that_is_back_before_its_old_port_has_noticed_is_away_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker of the old port ends late, as it does when the ledger makes it wait."""
+    back, original = threading.Event(), Bench._ended
+
+    def late(bench: Bench, port: Any, worker: Any) -> None:
+        if port.desk.label == "1-1":
+            assert back.wait(30)
+        original(bench, port, worker)
+
+    monkeypatch.setattr(Bench, "_ended", late)
+    with table(tmp_path, make_setup(roster(1))) as at:
+        held = phone(1)
+        request = held.request
+
+        def pulled(slot: int, name: str) -> bytes:
+            held.request = request  # type: ignore[method-assign]
+            at.pull("1-1")
+            return held.request(slot, name)
+
+        held.request = pulled  # type: ignore[method-assign]
+        at.plug("1-1", held)
+        wait_for(lambda: "1-1" not in at.bus.phones, "the cable to be pulled")
+        at.plug("1-2", held)
+        user = at.wait("1-2", DONE).user
+        back.set()
+        assert at.wait("1-1", EMPTY).serial == ""
+        wait_for(lambda: not at.bench.unfinished(), "nobody to be waited for")
+        assert users_of(at) == {"MEM1": user}
 
 
 def test_another_phone_does_not_get_the_user_of_one_that_is_away(tmp_path: Path) -> None:

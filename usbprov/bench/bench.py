@@ -463,7 +463,10 @@ class Bench:
             if worker.result is not None and worker.phone is not None:
                 self._note_done(worker.phone, worker.result)
             port.away_since = time.monotonic()
-            if worker.gone and port.desk.state is not PortState.AWAY:
+            if port.desk.state is PortState.AWAY and self._is_elsewhere(port):
+                port.phone = None  # its user stays its own
+                port.desk.clear(PortState.EMPTY)
+            elif worker.gone and port.desk.state is not PortState.AWAY:
                 self._forget(port)
                 port.desk.clear(PortState.EMPTY)
             if worker.gone and port.candidate is not None and not self._stopped.is_set():
@@ -498,6 +501,13 @@ class Bench:
                     port.phone = None
                     if port.desk.state is PortState.AWAY:
                         port.desk.clear(PortState.EMPTY)
+
+    def _is_elsewhere(self, port: _Port) -> bool:
+        """Say whether the phone that was at a port has been recognised at another one since."""
+        others = (other for other in self._ports.values() if other is not port)
+        return any(
+            port.phone in {other.phone, other.worker and other.worker.phone} for other in others
+        )
 
     def _poke_waiting(self) -> None:
         with self._lock:

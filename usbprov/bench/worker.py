@@ -173,11 +173,11 @@ class Worker:
         held.bind(info.identity)
         self.phone = info.identity
         self.desk.identified(info)
-        self._shop.returned(info.identity, self.desk.label)
         if self._phone_lease is None:
             key, what = f"{info.serial} {info.mac}".lower(), str(info.identity)
             leases = self._shop.leases
             self._phone_lease = leases.take(ClaimKind.PHONE, key, self.desk.label, what)
+        self._shop.returned(info.identity, self.desk.label)
         return info
 
     # --- whose phone it becomes
