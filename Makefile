@@ -1,7 +1,8 @@
-# `make` alone lists the targets. VENV=, PYTHON= and ARGS= may be given on the command line.
+# `make` alone lists the targets. VENV=, PYTHON=, ARGS= and SEEDS= may be given on the command line.
 VENV ?= .venv
 PYTHON ?=
 ARGS ?=
+SEEDS ?=
 export VENV PYTHON
 
 BIN := $(VENV)/bin
@@ -57,6 +58,10 @@ test-vm: $(INSTALLED_DEV) ## the tests on a real USB bus, in a virtual machine (
 fuzz: $(INSTALLED_DEV) ## fuzz what reads a device's bytes (Linux); ARGS='--seconds 600 cbor' narrows it
 	$(RUN) pip install --quiet --no-deps --require-hashes --requirement requirements-fuzz.lock
 	PYTHONPATH=tests $(RUN) fuzz $(ARGS)
+
+.PHONY: chaos
+chaos: $(INSTALLED_DEV) ## 64 phones pulled, the server failing, the program killed; SEEDS='7 8'
+	PYTHONPATH=tests $(RUN) chaos $(SEEDS) $(ARGS)
 
 .PHONY: coverage
 coverage: $(INSTALLED_DEV) ## every test, with branch coverage in htmlcov/

@@ -47,20 +47,24 @@ class SmpEmulator:
         Raises:
             LabUnusable: The personality or the state file cannot be used.
         """
-        firmware = boot(spec)
-        model = firmware.model
-        who = DeviceIdentity(
-            vendor_id=identity.TEST_VENDOR_ID,
-            product_id=identity.TEST_PRODUCT_ID,
-            manufacturer=model.vendor,
-            product=model.name,
-            serial=model.serial,
-            release=_RELEASE,
-        )
-        interfaces = [make(firmware) for cable, make in _CABLES.items() if cable in model.cables]
-        device = UsbDevice(who, interfaces)
-        firmware.reboot = _Reboot(firmware, device).begin
-        return device
+        return device_around(boot(spec))
+
+
+def device_around(firmware: Firmware) -> UsbDevice:
+    """Give a firmware that was started its body: the USB device that a host sees."""
+    model = firmware.model
+    who = DeviceIdentity(
+        vendor_id=identity.TEST_VENDOR_ID,
+        product_id=identity.TEST_PRODUCT_ID,
+        manufacturer=model.vendor,
+        product=model.name,
+        serial=model.serial,
+        release=_RELEASE,
+    )
+    interfaces = [make(firmware) for cable, make in _CABLES.items() if cable in model.cables]
+    device = UsbDevice(who, interfaces)
+    firmware.reboot = _Reboot(firmware, device).begin
+    return device
 
 
 def _bulk(firmware: Firmware) -> EmulatedInterface:

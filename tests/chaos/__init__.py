@@ -1,0 +1,1 @@
+"""Chaos: a bench whose phones are pulled, whose server fails and whose program is killed."""
