@@ -91,7 +91,17 @@ class Outage:
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that happens in one run."""
+    """Everything that happens in one run.
+
+    Attributes:
+        seed: What it was drawn from.
+        size: How large it is.
+        models: The options of each phone.
+        pulls: The cables that are pulled.
+        kills: The program is killed.
+        outages: The server fails.
+        is_hasty: Whether `retry` is pressed, too, where the program tries again by itself.
+    """
 
     seed: int
     size: Size
@@ -99,6 +109,7 @@ class Plan:
     pulls: tuple[Pull, ...]
     kills: tuple[Kill, ...]
     outages: tuple[Outage, ...]
+    is_hasty: bool
 
 
 def plan_of(seed: int, size: Size) -> Plan:
@@ -119,6 +130,7 @@ def plan_of(seed: int, size: Size) -> Plan:
             _outage(dice, dice.choice((KILLED, ENDED)), size),
             _outage(dice, dice.choice(FAULTS), size),
         ),
+        is_hasty=dice.random() < 0.5,
     )
 
 
@@ -135,8 +147,10 @@ def _pull(dice: random.Random, phone: int) -> Pull:
 
 
 def _kill(dice: random.Random, size: Size) -> Kill:
-    """Soon after the start, or later; never so late that all would be done before the last."""
-    return Kill(dice.randrange(0, _STEPS * size.phones // (size.kills + 1)), dice.uniform(0, 0.1))
+    """While it starts, or later; never so late that all would be done before the last."""
+    if dice.random() < 0.2:
+        return Kill(0, dice.uniform(0, 2))
+    return Kill(dice.randrange(_STEPS * size.phones // (size.kills + 1)), dice.uniform(0, 0.1))
 
 
 def _outage(dice: random.Random, what: str, size: Size) -> Outage:

@@ -102,24 +102,28 @@ class Program:
             self._changed.wait_for(lambda: condition() or self._ended, seconds)
             return condition()
 
-    @property
-    def in_trouble(self) -> list[View]:
-        """The ports that show a trouble for which no button was pressed yet."""
-        with self._changed:
-            return [view for view in self._ports.values() if view["trouble"]]
-
-    def press_retry(self) -> None:
-        """Press `retry` at every port that shows a trouble, once for each time that it does."""
+    def press_retry(self, *, hasty: bool) -> None:
+        """Press `retry` once where a phone has failed; if hasty, too, where it is tried again."""
         if self._board is None:
             return
-        troubled = self.in_trouble
         with self._changed:
+            ports = [view for view in self._ports.values() if view["trouble"]]
+            troubled = [view for view in ports if hasty or view["state"] == FAILED]
             for view in troubled:
                 self._ports[view["label"]] = view | {"trouble": None}
         for view in troubled:
             self._board.order("retry", view["label"])
 
-    def left(self) -> str:
+    def ending(self) -> str:
+        """Wait for its end; says what is wrong with that, or nothing."""
+        if self.runs:
+            return f"the program has not ended: {self._left()}"
+        code = self.wait(PATIENCE)
+        if code != 0 or self.summary is None or self.summary["outcome"] != "done":
+            return f"the program has ended with {code}, {self.summary}: {self._left()}"
+        return ""
+
+    def _left(self) -> str:
         """Say what it said to standard error, and of the ports that are not done."""
         with self._changed:
             ports = [view for view in self._ports.values() if not view["may_unplug"]]

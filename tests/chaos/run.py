@@ -1,5 +1,6 @@
 """One run: phones are pulled, the server fails and the program is killed, until all is done."""
 
+import subprocess
 import threading
 import time
 from collections import Counter
@@ -8,14 +9,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from processes import wait_for
+from processes import PROGRAM, wait_for
 
 from chaos import truth
 from chaos.desk import Desk
 from chaos.plan import Kill, Outage, Plan
 from chaos.program import Program, Shown
 from chaos.server import Server
-from usbprov.errors import LedgerError
 from usbprov.ledger.ledger import Ledger
 
 PATIENCE = 180.0
@@ -35,7 +35,6 @@ class Outcome:
 
     seed: int
     seconds: float = 0.0
-    steps: int = 0
     pulled: int = 0
     moved: int = 0
     kills: int = 0
@@ -97,33 +96,24 @@ class Chaos:
                 self._killed(kill)
             with self._program() as program:
                 self._mind(program, lambda: False)
-                if program.runs:
-                    self._complain(f"the program has not ended: {program.left()}")
-                elif program.wait(PATIENCE) != 0:
-                    self._complain(f"it ended with {program.wait(0)}: {program.left()}")
-        self._outcome.steps = self._shown.steps
+                self._complain(program.ending())
         for view in self._shown.failed:
             trouble = view["trouble"]
             self._outcome.failures[trouble["code"]] += 1
             if trouble["code"] not in _OF_A_LOST_PIN:
                 self._complain(f"{view['label']} ({view['serial']}): {trouble}")
-        for trace in self._shown.traces:
+        for trace in (*self._shown.traces, *self._server.traces):
             self._complain(trace)
 
     def complaints(self) -> list[str]:
         """Compare phones, ledger and store."""
         with Ledger(self._ledger) as ledger:
-            try:
-                ledger.verify()
-                found = ""
-            except LedgerError as error:
-                found = str(error)
             facts = truth.Facts(
                 users=[user.sip_uri for user in self._server.users],
                 phones=truth.phones_on(self._desk.uri, self._home),
                 jobs=truth.jobs_in(ledger),
                 claims=len(ledger.claims.held()),
-                ledger=found,
+                ledger=_verified(self._ledger),
                 published=truth.published_in(self._server.folder),
                 ever=truth.ever_published_in(self._server.folder),
                 shown=frozenset(
@@ -133,7 +123,8 @@ class Chaos:
         return truth.complaints(facts)
 
     def _complain(self, words: str) -> None:
-        self._outcome.complaints.append(words)
+        if words:
+            self._outcome.complaints.append(words)
 
     # --- the program
 
@@ -150,7 +141,7 @@ class Chaos:
             if not program.runs or time.monotonic() > deadline:
                 return
             if self._server.is_well:
-                program.press_retry()
+                program.press_retry(hasty=self._plan.is_hasty)
 
     def _program(self) -> Program:
         facts = self._facts
@@ -185,3 +176,10 @@ class Chaos:
                 self._server.fail(outage, self._over)
         except Exception as failure:
             self._complain(f"the server: {failure!r}")
+
+
+def _verified(ledger: Path) -> str:
+    """Have the program check the chain; returns what it complains of."""
+    command = [*PROGRAM, "--ledger", str(ledger), "ledger", "verify"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    return "" if ended.returncode == 0 else ended.stderr

@@ -47,6 +47,12 @@ class Server:
         facts: dict[str, Any] = json.loads((self.folder / "lab.json").read_text())
         return facts
 
+    @property
+    def traces(self) -> list[str]:
+        """What it said of bugs in it."""
+        said = self._said.read_text().splitlines() if self._said.exists() else []
+        return [line for line in said if "Traceback" in line or "rror:" in line]
+
     def start(self) -> None:
         """Start it, and return when it can be reached."""
         names = ("--https-port", "--http-port", "--sip-port")
