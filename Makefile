@@ -95,8 +95,9 @@ docs: $(INSTALLED) ## regenerate docs/errors.md, docs/diagnosis.md and udev/
 	$(BIN)/python scripts/udev_rules.py
 
 .PHONY: pictures
-pictures: $(INSTALLED_DEV) ## the pictures of the board in docs/ anew (Chromium; pngquant makes them small)
+pictures: $(INSTALLED_DEV) ## the pictures in docs/ anew: board and bench (Chromium; pngquant makes them small)
 	PYTHONPATH=tests $(BIN)/python tests/browser/pictures.py
+	PYTHONPATH=tests $(BIN)/python tests/browser/pictures_of_bench.py
 
 .PHONY: lock
 lock: $(BIN)/uv ## resolve the lock files anew; ARGS=--upgrade takes newer versions

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from processes import PATIENCE, Station, station
 
+from usbprov.bench.mapfile import write_map
+from usbprov.bench.portmap import Hub, PortMap
 from usbprov.emulation.contract import PhoneSpec
 from usbprov.emulation.exporter import Exporter
 from usbprov.emulation.registry import emulators
@@ -110,6 +112,13 @@ class TenPhones:
         path.write_text(text)
         if mode is not None:
             path.chmod(mode)
+
+    def write_map(self) -> None:
+        """Write what `bench map` learns when it is done as the page says."""
+        labels = [f"A{number}" for number in range(1, 11)]
+        ports = {f"{self.exporter.uri}/{p}": n for p, n in zip(PORTS, labels, strict=True)}
+        hub = Hub("A", (tuple(labels[:5]), tuple(labels[5:])), ports)
+        write_map(self.folder / "bench.toml", PortMap("north", (hub,)))
 
     def _of_the_lab(self, text: str) -> str:
         """Put the lab's servers in place of the page's; nothing else is changed."""
