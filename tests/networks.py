@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from processes import PATIENCE, PROGRAM, wait_for
+from processes import PATIENCE, STARTED, wait_for
 
 _NUMBERS = itertools.count(1)
 SERVER, CLIENT = "192.0.2.1", "192.0.2.10"
@@ -154,7 +154,7 @@ class Site:
 
     def discover(self, *arguments: str, prefix: Sequence[str] = ()) -> dict[str, Any]:
         """Run ``usbprov discover --json`` at the client's end."""
-        asked = [*PROGRAM, "discover", "--json", "--ca-file", self.ca_file, *arguments]
+        asked = [*STARTED, "discover", "--json", "--ca-file", self.ca_file, *arguments]
         ended = subprocess.run(
             self.net.at_client(*prefix, *asked),
             capture_output=True,
@@ -172,7 +172,7 @@ def site_network(folder: Path, names: Sequence[str] = ()) -> Iterator[Site]:
     lab = folder / "lab"
     arguments = ("--dir", str(lab), "--host", HOST, "--https-port", "443", "--http-port", "80")
     with network(folder, (HOST, *names)) as net:
-        command = net.at_client(*PROGRAM, "lab", "up", *arguments)
+        command = net.at_client(*STARTED, "lab", "up", *arguments)
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         try:
             facts = lab / "lab.json"

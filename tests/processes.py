@@ -12,7 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-PROGRAM = (sys.executable, "-m", "usbprov")
+import program_server
+
+STARTED = (sys.executable, "-m", "usbprov")
+"""The program as everywhere else. What is seen of its process from outside needs this one."""
+PROGRAM = (os.environ.get(program_server.VARIABLE) or sys.executable, "-m", "usbprov")
+"""The program without the time that loading its modules takes, see ``program_server``."""
 PATIENCE = 60.0
 """Seconds until a condition that should hold soon is given up."""
 
@@ -51,6 +56,7 @@ class Station:
     lab: subprocess.Popen[bytes]
     phones: subprocess.Popen[bytes] | None = field(default=None)
     variables: dict[str, str] = field(default_factory=dict)
+    program: tuple[str, ...] = PROGRAM
 
     @property
     def ledger(self) -> Path:
@@ -68,7 +74,7 @@ class Station:
         return next(u for u in self.facts["users"] if u["sip_uri"].startswith(f"sip:{name}@"))
 
     def command(self, *arguments: str, bus: str | None = None) -> list[str]:
-        return [*PROGRAM, "--bus", bus or self.bus, "--ledger", str(self.ledger), *arguments]
+        return [*self.program, "--bus", bus or self.bus, "--ledger", str(self.ledger), *arguments]
 
     def run(self, *arguments: str, typed: str = "", bus: str | None = None) -> Ended:
         """Run a command to its end; ``typed`` is its standard input."""
@@ -105,7 +111,7 @@ class Station:
     def provisioning(self, *extra: str, log: Path) -> Iterator[subprocess.Popen[str]]:
         """Run ``provision --json`` in the background, with a debug log to watch."""
         command = self.command(*self.provision_arguments("--json", *extra))
-        at = len(PROGRAM)
+        at = len(self.program)
         command[at:at] = ["--log-file", str(log)]
         process = subprocess.Popen(
             command,

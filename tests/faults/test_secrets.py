@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from processes import Station, station, wait_for
+from processes import STARTED, Station, station, wait_for
 
 from usbprov.pki.keys import from_pkcs8
 from usbprov_drivers.smp.state import State
@@ -33,6 +33,7 @@ def test_a_whole_job_at_debug_level_tells_nothing(tmp_path: Path, personality: s
     users, log = tmp_path / "users.toml", tmp_path / "debug.log"
     users.write_text(USERS)
     with station(tmp_path, options=["--users", str(users), "--personality", personality]) as lab:
+        lab.program = STARTED  # whose command line and environment are its own
         with lab.provisioning(log=log) as process:
             wait_for(lambda: log.exists() and "ticket done" in log.read_text(), "the ticket")
             seen = list(processes_of(process.pid))

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from cryptography import x509
-from processes import PROGRAM, Ended, Station, station
+from processes import STARTED, Ended, Station, station
 
 from usbprov.bench.report.document import moment
 from usbprov.cli.main import run
@@ -168,7 +168,7 @@ def test_sixty_four_phones_at_once_are_alike_in_lab_ledger_and_report(
     tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
 ) -> None:
     ended = subprocess.run(
-        [*PROGRAM, "demo", "--phones", "64", "--dir", str(tmp_path / "demo")],
+        [*STARTED, "demo", "--phones", "64", "--dir", str(tmp_path / "demo")],
         capture_output=True,
         text=True,
         stdin=subprocess.DEVNULL,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from processes import Station, station
+from processes import STARTED, Station, station
 
 from usbprov.ledger.ledger import Ledger
 from usbprov.ledger.records import ArtifactKind
@@ -28,6 +28,7 @@ def openssl(*arguments: str, given: bytes = b"") -> subprocess.CompletedProcess[
 
 
 def test_the_certificate_is_the_same_in_phone_answer_and_store(two: Station) -> None:
+    two.program = STARTED
     user = two.user("alice")
     first = two.provision("1-1", "--user", user["sip_uri"], "--json")
     assert first.code == 0, first.err

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from networks import need
-from processes import PROGRAM
+from processes import STARTED
 
 _FOLDER = "/run/udev/rules.d"
 _ALONE = (
@@ -17,7 +17,7 @@ _ALONE = (
 
 def in_own_udev_folders(script: str) -> subprocess.CompletedProcess[str]:
     """Run a script that sees no rules but the system's and its own; ``usbprov`` is the program."""
-    usbprov = f'usbprov() {{ {" ".join(PROGRAM)} "$@"; }}; '
+    usbprov = f'usbprov() {{ {" ".join(STARTED)} "$@"; }}; '
     return subprocess.run(
         ["unshare", "--mount", "sh", "-c", usbprov + _ALONE + script],
         capture_output=True,
@@ -82,7 +82,7 @@ def test_installed_where_udev_looks_without_a_daemon() -> None:
 def test_without_rights_in_a_home_that_may_not_be_entered() -> None:
     ended = in_own_udev_folders(
         "chmod 555 /etc/udev/rules.d; export HOME=/run/udev/home; mkdir -m 000 $HOME;"
-        f" setpriv --bounding-set=-all --inh-caps=-all {' '.join(PROGRAM)} udev install"
+        f" setpriv --bounding-set=-all --inh-caps=-all {' '.join(STARTED)} udev install"
     )
     assert ended.returncode == 4, ended.stdout + ended.stderr
     assert "HST-01" in ended.stderr

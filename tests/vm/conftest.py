@@ -5,7 +5,6 @@ of `make test-vm` and nowhere else; elsewhere none of them is collected.
 """
 
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,14 +12,10 @@ import processes
 import pytest
 from kernel_usb import IN_THE_MACHINE, Desk
 from processes import Station, station
-from program_server import SOCKET
 from technician import Workplace
 
 if IN_THE_MACHINE:
     processes.PATIENCE = 200.0  # everything takes ten times as long as elsewhere
-    if Path(SOCKET).exists():
-        program = Path(__file__).with_name("program.py")
-        processes.PROGRAM = (sys.executable, "-I", "-S", str(program), SOCKET)
 else:
     collect_ignore_glob = ["test_*.py"]
 
