@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import program_server
+from lab_keys import seed
 
 STARTED = (sys.executable, "-m", "usbprov")
 """The program as everywhere else. What is seen of its process from outside needs this one."""
@@ -166,6 +167,8 @@ class Station:
 def station(folder: Path, phones: int = 1, options: Sequence[str] = ()) -> Iterator[Station]:
     """Run a lab with phones, as ``usbprov lab up`` in a terminal of its own."""
     (folder / "home").mkdir(exist_ok=True)
+    (folder / "lab").mkdir(mode=0o700, exist_ok=True)
+    seed(folder / "lab")
     command = [*PROGRAM, "lab", "up", "--dir", str(folder / "lab"), "--phones", str(phones)]
     lab = subprocess.Popen(
         [*command, *options], stdout=subprocess.DEVNULL, env=_environment(folder)

@@ -12,9 +12,7 @@ import hmac
 import http.client
 import os
 import re
-import shutil
 import ssl
-import tempfile
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -27,6 +25,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
+from lab_keys import seed
 from lxml import etree
 
 from usbprov.lab.up import Lab, LabOptions
@@ -44,28 +43,6 @@ NAMESPACES = (
     'xmlns:wsp="http://schemas.xmlsoap.org/ws/2004/09/policy" '
     f'xmlns:wsse="{WSSE}" xmlns:wsu="{WSU}"'
 )
-
-
-@functools.cache
-def _authority() -> Path:
-    """Keys made once a process: making five RSA keys for every lab would take most of the time."""
-    from usbprov.lab.assembly import server_names
-    from usbprov.lab.authority import open_authority
-    from usbprov.lab.users import DEFAULT_USERS
-
-    folder = Path(tempfile.mkdtemp(prefix="usbprov-lab-authority-"))
-    open_authority(folder / "authority", server_names("localhost", DEFAULT_USERS))
-    import atexit
-
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder / "authority"
-
-
-def seed(folder: Path) -> Path:
-    """Give a lab's folder ready-made keys."""
-    if not (folder / "authority").exists():
-        shutil.copytree(_authority(), folder / "authority")
-    return folder
 
 
 @contextlib.contextmanager
