@@ -435,6 +435,7 @@ def test_more_slots_are_added_to_an_old_memory(tmp_path: Path) -> None:
         {"latency": "nan"},
         {"latency": "-1"},
         {"keygen-seconds": "99999"},
+        {"commit-seconds": "-1"},
         {"occupied": "yes"},
         {"slots": "0"},
         {"slots": "17"},
@@ -475,6 +476,13 @@ def test_a_slow_phone_does_not_block_its_cable_and_a_reset_silences_it(tmp_path:
     wait_until(lambda: bool(sent))
     assert time.monotonic() - began >= 0.2
     assert [data[6] for data in sent] == [99]
+
+
+def test_it_may_take_its_time_for_commits_only(tmp_path: Path) -> None:
+    phone = a_phone(tmp_path, {"latency": "0.5", "commit-seconds": "20"})
+    for command, seconds in ((m.COMMIT, 20.5), (m.PUT, 0.5), (m.INFO, 0.5)):
+        asked = Message(command.op, command.group, command.number, 1, b"\xa0")
+        assert phone.pause(asked) == seconds
 
 
 def test_a_fault_in_one_command_does_not_silence_the_phone(

@@ -33,6 +33,7 @@ A = TypeVar("A", bound=Record)
 
 _Key = tuple[Op, int, int]
 _NOTHING = m.Caps(0)
+_COMMIT: _Key = (m.COMMIT.op, m.COMMIT.group, m.COMMIT.number)
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,12 @@ class Firmware:
             if HEADER_SIZE + len(payload) > self.model.room:
                 payload = encode_map({"rc": m.MgmtRc.MESSAGE_SIZE.value})
             return request.response(payload)
+
+    def pause(self, request: Message) -> float:
+        """Return the seconds that it waits before it carries out a request."""
+        asked = (request.op, request.group, request.command)
+        extra = self.model.commit_seconds if asked == _COMMIT else 0.0
+        return self.model.latency + extra
 
     def answered(self) -> None:
         """The response is on its way: now restart, if that was asked for."""

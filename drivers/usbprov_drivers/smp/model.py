@@ -29,6 +29,7 @@ class Model:
         buffer: SMP buffer in bytes.
         latency: Seconds that it waits before each answer.
         keygen_seconds: Least time for a key, in seconds.
+        commit_seconds: Seconds that it waits before it carries out a COMMIT, besides ``latency``.
         sigs: What it verifies in a server's chain; None if it does not say.
         rsa_max: The longest RSA modulus that it verifies, in bits; None if it does not say.
         cables: What it can be spoken to over.
@@ -44,6 +45,7 @@ class Model:
     buffer: int = 4096
     latency: float = 0.0
     keygen_seconds: float = 0.0
+    commit_seconds: float = 0.0
     vendor: str = "usbprov"
     name: str = "EP-100"
     firmware: str = "1.0.0"

@@ -83,6 +83,11 @@ OPTIONS: Mapping[str, Option] = {
         _model(lambda model, value: replace(model, keygen_seconds=_seconds(value))),
         None,
     ),
+    "commit-seconds": Option(
+        "waits this many seconds before each commit (0 to 3600)",
+        _model(lambda model, value: replace(model, commit_seconds=_seconds(value))),
+        None,
+    ),
     "latency": Option(
         "waits this many seconds before each answer (0 to 3600)",
         _model(lambda model, value: replace(model, latency=_seconds(value))),

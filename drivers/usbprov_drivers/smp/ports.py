@@ -168,7 +168,8 @@ def _amid_log(code: LineCode, frame: bytes) -> bytes:
 
 def _answer(firmware: Firmware, due: _Due, cancelled: threading.Event) -> None:
     """Carry out a request and answer it, unless the host has given it up meanwhile."""
-    if cancelled.wait(firmware.model.latency) if firmware.model.latency else cancelled.is_set():
+    pause = firmware.pause(due.request)
+    if cancelled.wait(pause) if pause else cancelled.is_set():
         return
     response = firmware.handle(due.request)
     if not cancelled.is_set():
