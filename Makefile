@@ -8,7 +8,7 @@ export VENV PYTHON
 BIN := $(VENV)/bin
 RUN := $(BIN)/python -m
 WORKERS ?= auto
-PYTEST := $(RUN) pytest --numprocesses $(WORKERS) --maxprocesses 8
+PYTEST := $(RUN) pytest --numprocesses $(WORKERS) --maxprocesses 8 --dist worksteal
 SOURCES := usbprov drivers tests benchmarks scripts
 
 INSTALLED := $(VENV)/.installed

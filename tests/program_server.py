@@ -250,9 +250,10 @@ def leave(code: int) -> NoReturn:
 
 def serve_beside(listener: socket.socket) -> None:
     """Serve until standard input ends."""
-    select.select([listener, 0], [], [])  # whoever needs no program need not wait for the modules
-    load()
-    Server(listener, 0).serve()
+    ready, _, _ = select.select([listener, 0], [], [])
+    if 0 not in ready:  # whoever needs no program need not wait for the modules
+        load()
+        Server(listener, 0).serve()
 
 
 def run(arguments: list[str]) -> int:

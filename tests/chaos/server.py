@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from processes import PATIENCE, PROGRAM, wait_for
+from processes import PATIENCE, STARTED, wait_for
 
 from chaos.plan import ENDED, KILLED, Outage
 from usbprov.lab.faults import faults_of, parse_fault
@@ -57,7 +57,7 @@ class Server:
         """Start it, and return when it can be reached."""
         names = ("--https-port", "--http-port", "--sip-port")
         ports = [word for pair in zip(names, self._ports, strict=True) for word in map(str, pair)]
-        command = [*PROGRAM, "lab", "up", "--dir", str(self.folder), "--users"]
+        command = [*STARTED, "lab", "up", "--dir", str(self.folder), "--users"]
         with self._said.open("ab") as said:
             process = subprocess.Popen(
                 [*command, str(self._users_file), *ports], stdout=subprocess.DEVNULL, stderr=said
