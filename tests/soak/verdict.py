@@ -10,13 +10,16 @@ WARM_UP = 0.25
 """The share of the time in which caches fill and pools grow; what is judged comes after it."""
 
 
+Of = Callable[[Sample], float]
+
+
 @dataclass(frozen=True)
 class Bounds:
     """What is still good.
 
     Attributes:
         growth_mib: Growth of the memory after the warm-up, by a straight line through all samples.
-        handles: The same of the open handles.
+        handles: The same of the open handles, for as many phones at work; and of the threads.
         threads: Threads at most, at any time.
         stuck_seconds: A port at which nothing changes for longer is stuck.
     """
@@ -55,14 +58,32 @@ def settled(samples: Sequence[Sample]) -> Sequence[Sample]:
     return [sample for sample in samples if end * WARM_UP <= sample.seconds <= end]
 
 
-def growth(samples: Sequence[Sample], of: Callable[[Sample], float]) -> float:
-    """Return by how much a figure has grown after the warm-up, by linear regression."""
+def growth(samples: Sequence[Sample], of: Of, apart_from: Of | None = None) -> float:
+    """Return by how much a figure has grown after the warm-up, by linear regression.
+
+    Args:
+        samples: All of them.
+        of: The figure.
+        apart_from: What it follows besides, such as how much is done at the time: that part of
+            it, by the same regression, is no growth.
+    """
     after = settled(samples)
-    times = [sample.seconds for sample in after]
-    if len(after) < 3:
+    if len(after) < 4:
         return 0.0
-    slope, _ = statistics.linear_regression(times, [of(sample) for sample in after])
-    return slope * (times[-1] - times[0])
+    times, values = [sample.seconds for sample in after], [of(sample) for sample in after]
+    if apart_from is not None:
+        beside = [apart_from(sample) for sample in after]
+        times, values = _rest(times, beside), _rest(values, beside)
+    slope, _ = statistics.linear_regression(times, values)
+    return slope * (after[-1].seconds - after[0].seconds)
+
+
+def _rest(values: Sequence[float], beside: Sequence[float]) -> list[float]:
+    """Return what is left of values when what follows others linearly is taken away."""
+    if len(set(beside)) < 2:
+        return list(values)
+    slope, level = statistics.linear_regression(beside, values)
+    return [value - level - slope * x for value, x in zip(values, beside, strict=True)]
 
 
 def _memory(samples: Sequence[Sample], bounds: Bounds) -> Finding:
@@ -80,20 +101,21 @@ def _memory(samples: Sequence[Sample], bounds: Bounds) -> Finding:
 
 
 def _handles(samples: Sequence[Sample], bounds: Bounds) -> Finding:
-    grown = growth(samples, lambda sample: sample.handles)
+    grown = growth(samples, lambda sample: sample.handles, lambda sample: sample.working)
     most = max(sample.handles for sample in samples)
     words = (
-        f"handles: {grown:+.2f} by regression after the warm-up, at most {most} at a time; "
+        f"handles: {grown:+.2f} for as many phones at work, by regression after the warm-up, "
+        f"at most {most} at a time; "
         f"allowed: {bounds.handles:+g}"
     )
     return Finding(grown <= bounds.handles, words)
 
 
 def _threads(samples: Sequence[Sample], bounds: Bounds) -> Finding:
-    grown = growth(samples, lambda sample: sample.threads)
+    grown = growth(samples, lambda sample: sample.threads, lambda sample: sample.working)
     most = max(sample.threads for sample in samples)
     words = (
-        f"threads: {grown:+.2f} by regression, at most {most}; "
+        f"threads: {grown:+.2f} likewise, at most {most} at a time; "
         f"allowed: {bounds.handles:+g} and {bounds.threads}"
     )
     return Finding(most <= bounds.threads and grown <= bounds.handles, words)

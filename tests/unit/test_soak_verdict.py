@@ -91,6 +91,17 @@ def test_what_is_left_when_no_more_phones_come_hides_no_leak() -> None:
     assert bad([*leaking, *rest]) == ["handles"]
 
 
+def test_more_phones_at_work_in_the_end_are_no_leak() -> None:
+    def busier(sample: Sample) -> Sample:
+        work = 5 + int(sample.seconds / 500)
+        return replace(sample, working=work, handles=10 + 4 * work, threads=8 + 2 * work)
+
+    assert bad(hour(busier)) == []
+    assert bad(hour(lambda s: replace(busier(s), handles=busier(s).handles + s.done // 300))) == [
+        "handles"
+    ]
+
+
 def test_the_words_name_the_port_that_was_stuck() -> None:
     stuck = replace(_moment(700.0), oldest_seconds=90, oldest="1-2.3 installing")
     (*_, finding) = judge([*hour()[:60], stuck, *hour()[70:]], Bounds())

@@ -3,7 +3,6 @@
 import contextlib
 import ctypes
 import os
-import sys
 
 _ARENA_MAX = -8
 """``M_ARENA_MAX`` of mallopt(3)."""
@@ -26,9 +25,8 @@ def share_heaps() -> None:
 
 
 def _is_glibc() -> bool:
-    if sys.platform == "win32":
-        return False
+    ask = getattr(os, "confstr", None)  # Windows has none
     try:
-        return bool(os.confstr("CS_GNU_LIBC_VERSION"))
+        return bool(ask and ask("CS_GNU_LIBC_VERSION"))
     except (ValueError, OSError):  # macOS, musl
         return False
