@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import random
+import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -54,6 +55,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run what the command line asks for; returns 1 if something is not good."""
     chosen = _parse(arguments)
     chosen.folder.mkdir(parents=True, exist_ok=True)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that lab and bench end, too
     print(f"{chosen.minutes:g} min, {chosen.ports} ports, a fresh phone every {chosen.every:g} s, "
           f"seed {chosen.seed}, folder {chosen.folder}", flush=True)  # fmt: skip
     findings = _soak(chosen)
