@@ -197,7 +197,10 @@ class Ledger:
         """Return whom the jobs of a roster in one of ``states`` serve, and with which phone."""
         columns = (jobs.c.phone_serial, jobs.c.phone_mac, jobs.c.user, jobs.c.extension)
         query = select(*columns).where(jobs.c.roster == roster, jobs.c.state.in_(states))
-        return [Served(*row.values()) for row in self._rows(query.order_by(jobs.c.id))]
+        ordered = query.order_by(jobs.c.id)
+        return self.database.read(
+            lambda connection: [Served(*row) for row in connection.execute(ordered)]
+        )
 
     # --- steps
 

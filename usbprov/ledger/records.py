@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class JobState(StrEnum):
@@ -86,9 +87,11 @@ class JobRecord(NewJob):
     error: str | None
 
 
-@dataclass(frozen=True)
-class Served:
-    """Whom a job of a roster serves, as far as is known, and with which phone."""
+class Served(NamedTuple):
+    """Whom a job of a roster serves, as far as is known, and with which phone.
+
+    All of a roster are read for each phone that is plugged in, so it is no more than a tuple.
+    """
 
     phone_serial: str
     phone_mac: str
