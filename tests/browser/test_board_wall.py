@@ -2,6 +2,7 @@
 
 import pytest
 from board import shows, tile
+from chromium import FULL_HD
 from doubles.stage import Stage, hub_of
 from playwright.sync_api import expect
 
@@ -15,14 +16,20 @@ of arc is 0.9 mm and a letter needs five."""
 
 
 @pytest.fixture
-def wall(open_board):
+def full():
+    """64 ports at work."""
     stage = Stage(*[hub_of(letter, 2, 8) for letter in "ABCD"])
     stage.bench()
     for hub in stage.map.layout():
         for place in hub.tiles:
             stage.plug(place.label)
             stage.walk(place.label, PortState.PUBLISHING)
-    return stage, open_board(stage)
+    return stage
+
+
+@pytest.fixture
+def wall(full, open_board):
+    return full, open_board(full)
 
 
 def test_all_64_are_in_sight_and_large_enough(wall):
@@ -46,6 +53,51 @@ def test_all_64_are_in_sight_and_large_enough(wall):
     assert max(bottom for _, bottom in boxes) <= foot["y"]
     assert min(sizes) >= LEAST_TEXT
     assert clipped == 0
+
+
+def test_all_64_are_in_sight_on_a_laptop(full, open_board):
+    page = open_board(full, viewport={"width": 1366, "height": 768})
+    shows(page, "D16", "publishing")
+    foot = page.locator("#foot").bounding_box()
+    last = tile(page, "D16").bounding_box()
+    text = tile(page, "D16").locator(".state")
+
+    assert last["y"] + last["height"] <= foot["y"]
+    assert text.evaluate("t => parseFloat(getComputedStyle(t).fontSize)") >= 15
+
+
+def test_the_curves_make_way_for_the_tiles(open_board):
+    stage = Stage(*[hub_of(letter, 2, 8) for letter in "ABCDE"])
+    page = open_board(stage, viewport={"width": 1366, "height": 768})
+    expect(page.locator("#rate")).to_be_hidden()
+    expect(page.locator("#needs")).to_be_visible()
+
+    page.set_viewport_size(FULL_HD)
+    expect(page.locator("#rate")).to_be_visible()
+
+
+def test_on_a_telephone_what_needs_somebody_comes_first(full, open_board):
+    full.fail("A3")
+    page = open_board(full, viewport={"width": 390, "height": 844})
+    shows(page, "A3", "failed")
+    needs = page.locator("#needs .need")
+    expect(needs).to_contain_text("WEB-05")
+
+    assert needs.bounding_box()["y"] < tile(page, "A1").bounding_box()["y"]
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_the_hint_for_the_keyboard_covers_no_button(page):
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(tile(page, "A1")).to_be_focused()
+    hint = page.locator("#keys").bounding_box()
+
+    assert hint["x"] >= 0
+    for control in ("#scan-text", "#sound", "#foot-switch"):
+        box = page.locator(control).bounding_box()
+        assert box["x"] >= hint["x"] + hint["width"] or box["y"] >= hint["y"] + hint["height"]
 
 
 def test_the_longest_words_fit(wall):

@@ -7,7 +7,7 @@ import { signOf, spoken, who } from "./words.js";
 const GAP = 6;
 const HUB_GAP = 14;
 const HEAD = 30; // px of a hub's name, which stands upright beside its ports
-const LEAST = { width: 92, height: 56 };
+const LEAST = { width: 92, height: 48 };
 const MOST = { width: 420, height: 240 };
 const LONG = 12; // letters; the words of a state that has more are written smaller
 const MARGIN = 1.15; // a tile is wider than its text by so many sizes of it
@@ -23,6 +23,7 @@ export class Tiles {
     this.current = "";
     this.words = measureWords(this.box.dataset.states.split("|"), getComputedStyle(this.box).fontFamily);
     new ResizeObserver(() => this.fit()).observe(this.box);
+    window.addEventListener("resize", () => this.roomAgain());
     this.box.addEventListener("keydown", (event) => this.move(event));
     this.box.addEventListener("focusin", (event) => this.mark(event.target));
   }
@@ -44,7 +45,7 @@ export class Tiles {
     this.box.replaceChildren(...hubs.map((hub, at) => this.hub(hub, at, many)));
     if (!this.tiles.has(this.current)) this.current = this.tiles.keys().next().value ?? "";
     this.mark(this.tiles.get(this.current));
-    this.fit();
+    this.roomAgain();
     if (focused) this.tiles.get(focused)?.focus();
   }
 
@@ -108,6 +109,13 @@ export class Tiles {
     this.box.style.setProperty("--text", `${best.text}px`);
     this.box.style.setProperty("--long", String(Math.min(1, this.words.usual / this.words.long)));
     this.box.dataset.shape = best.shape;
+    if (this.box.scrollHeight > this.box.clientHeight + 1) document.body.dataset.room = "little";
+  }
+
+  // Where there is little room the curves make way, so that every tile is seen; see the style.
+  roomAgain() {
+    delete document.body.dataset.room;
+    this.fit();
   }
 
   mark(target) {
