@@ -70,8 +70,13 @@ def labels(table: TenPhones) -> list[str]:
 def ten_are_done(table: TenPhones, command: str) -> None:
     """The first phone, the other nine, one PIN with a slip, Retry; then Ctrl-C, and once more."""
     with bench(table, command) as board:
+        board.shows("http://127.0.0.1:")
+        board.type("x\x15")  # a key wipes the message away
+        wait_for(lambda: "/#token=" not in board.text, "the end of the message")
         table.plug(1)
         board.shows("✓ 1 to unplug")
+        board.type("\x17")
+        board.shows("/#token=")
         for number in range(2, 11):
             table.plug(number)
         board.shows("✗ 1 failed")

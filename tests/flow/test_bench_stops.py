@@ -47,6 +47,7 @@ def test_it_says_what_it_waits_for_and_can_be_told_not_to(tmp_path: Path) -> Non
             board.type("\x03")
             assert board.process.wait(10) == 9
             board.shows(AT_ONCE)
+            board.shows("error BEN-09: the bench desk was stopped; phones plugged in that are not")
         assert b"\x1b[?1049l" in board.sent
         assert b"Traceback" not in board.sent
 

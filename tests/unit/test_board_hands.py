@@ -14,6 +14,7 @@ from usbprov.bench.terminal.hands import (
     Retry,
     Say,
     Scan,
+    ShowLink,
     Skip,
 )
 from usbprov.bench.terminal.keys import Key
@@ -132,6 +133,9 @@ class TestCommands:
 
     def test_on_the_phone_that_is_looked_for(self, desk):
         assert desk.press(Key.DOWN, Key.FIND) == [Find("A1")]
+
+    def test_the_link_to_the_other_board(self, desk):
+        assert desk.press(Key.LINK) == [ShowLink()]
 
     def test_redraw(self, desk):
         assert desk.press(Key.REDRAW) == [Redraw()]

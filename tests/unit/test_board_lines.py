@@ -76,6 +76,7 @@ class TestLine:
 
         assert told.startswith("✗ A3  failed               1:15  Ada Byron")
         assert "WEB-05 pool01.contoso.test refuses the PIN" in told
+        assert "WEB-05 The PIN is not the us" in line(view, 80).plain
 
     def test_of_what_is_under_way(self):
         view = port("A3", PortState.KEY, user="sip:ada@contoso.test", step="key", percent=40)

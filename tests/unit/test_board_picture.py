@@ -1,5 +1,6 @@
 """The whole screen: sums, ports, details, what is typed and said."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -102,6 +103,16 @@ def test_what_is_said_cannot_upset_the_terminal():
 def test_the_chosen_port_says_what_to_do():
     views = seen(port("A3", PortState.FAILED, trouble=REFUSED))
 
+    assert screen(views, Hands(chosen="A3"))[-2].startswith("A3: Have the PIN set anew")
+
+
+def test_the_port_that_failed_last_says_what_to_do_where_none_is_chosen():
+    later = {"trouble": replace(REFUSED, remedy="Do that."), "since": START + timedelta(minutes=1)}
+    views = seen(
+        port("A3", PortState.FAILED, trouble=REFUSED), port("A2", PortState.FAILED, **later)
+    )
+
+    assert screen(views)[-2].rstrip() == "A2: Do that."
     assert screen(views, Hands(chosen="A3"))[-2].startswith("A3: Have the PIN set anew")
 
 

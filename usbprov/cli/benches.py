@@ -11,7 +11,7 @@ from usbprov.cli import bench_documents, documents
 from usbprov.cli.boards import Board, board_of
 from usbprov.cli.failure import ToldError
 from usbprov.cli.servers import discovered
-from usbprov.errors import Interrupted, SomeFailed, UsageError, UsbprovError
+from usbprov.errors import BenchStopped, SomeFailed, UsageError, UsbprovError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -121,17 +121,23 @@ def run_bench(place: Place, setup: "Setup", until: Until, show: Show) -> None:
     Raises:
         ToldError: The same, when it was told in JSON.
         SomeFailed: Not all phones that were plugged in are done.
-        Interrupted: The user ended it; what was begun goes on when it is started again.
+        BenchStopped: The user ended it; what was begun goes on when it is started again.
     """
     from usbprov.bench.memory import share_heaps
 
     share_heaps()
     with contextlib.ExitStack() as stack:
         bench = stack.enter_context(place.bench(setup))
+        link = ""
         if show.web is not None:
-            stack.enter_context(_web_board(bench, setup.name, place, show.web))
+            link = stack.enter_context(_web_board(bench, setup.name, place, show.web))
         shown = board_of(
-            bench, setup.name, as_json=show.as_json, quiet=show.quiet, scans=show.scans
+            bench,
+            setup.name,
+            as_json=show.as_json,
+            quiet=show.quiet,
+            scans=show.scans,
+            link=link,
         )
         board = stack.enter_context(shown)
         if setup.pins is not None:
@@ -140,24 +146,22 @@ def run_bench(place: Place, setup: "Setup", until: Until, show: Show) -> None:
             bench.run(once=until.once, until=until.count)
         except KeyboardInterrupt:
             _stop(bench, board)
-            error: UsbprovError | None = Interrupted("none", "none", "stopped by the user")
+            error: UsbprovError | None = BenchStopped(setup.name, len(bench.unfinished()))
         else:
             error = _failure(bench)
     _conclude(bench, error, show)
 
 
 @contextlib.contextmanager
-def _web_board(
-    bench: "Bench", name: str, place: Place, address: "BoardAddress"
-) -> "Iterator[None]":
-    """Show the bench to browsers; the link holds a token, so it is shown and never logged."""
+def _web_board(bench: "Bench", name: str, place: Place, address: "BoardAddress") -> "Iterator[str]":
+    """Show the bench to browsers; yields the link, which holds a token: it is never logged."""
     from usbprov.bench.web.server import BoardServer
 
     with BoardServer(bench.feed, bench, place.ports.layout, address, name=name) as board:
         click.echo(f"Board: {board.url}", err=True)
         if not address.is_loopback:
             click.echo("It is plain HTTP: what goes over that network can be read.", err=True)
-        yield
+        yield board.url
 
 
 def _stop(bench: "Bench", board: Board) -> None:

@@ -38,7 +38,9 @@ class Board(Protocol):
         ...
 
 
-def board_of(bench: "Bench", name: str, *, as_json: bool, quiet: bool, scans: bool) -> Board:
+def board_of(
+    bench: "Bench", name: str, *, as_json: bool, quiet: bool, scans: bool, link: str = ""
+) -> Board:
     """Return the board.
 
     Args:
@@ -47,6 +49,7 @@ def board_of(bench: "Bench", name: str, *, as_json: bool, quiet: bool, scans: bo
         as_json: Whether JSON lines are wanted.
         quiet: Whether nothing is.
         scans: Whether standard input may be read for scans and keys.
+        link: To the board for browsers; a board on the terminal hides what was printed before.
     """
     if as_json:
         return JsonLines(bench.feed)
@@ -54,7 +57,7 @@ def board_of(bench: "Bench", name: str, *, as_json: bool, quiet: bool, scans: bo
         return NoBoard()
     from usbprov.bench.terminal import board_for
 
-    return board_for(bench, name, scans=scans)
+    return board_for(bench, name, scans=scans, link=link)
 
 
 class NoBoard:

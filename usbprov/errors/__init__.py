@@ -38,7 +38,7 @@ code and is generated from this module.
     ├── PortMapError ─ PortMapInvalid, PortMapNotSaved
     ├── ScanError ─ ScanUnknown, ScanOutOfTurn, ScanRefused
     ├── BenchError ─ ClaimLost, ClaimedElsewhere, NoUserForPhone, BenchRuns, NoSuchPort, NotNow,
-    │                LeftOut, PinUnusable
+    │                LeftOut, PinUnusable, BenchStopped
     ├── BoardError ─ BoardUnusable, BoardDependencyMissing
     ├── DiscoveryError ─ NothingFound, DhcpNotPermitted, OptionInvalid, RegistrarNotFound
     ├── TapeError ─ BundleInvalid, NothingRecorded, NotOnTape, ReplayDiffers, BundleNotWritten
@@ -49,6 +49,7 @@ from usbprov.errors.base import CallError, ExitCode, UsbprovError
 from usbprov.errors.bench import (
     BenchError,
     BenchRuns,
+    BenchStopped,
     ClaimedElsewhere,
     ClaimLost,
     LeftOut,
@@ -197,6 +198,7 @@ __all__ = [
     "AnswerInvalid",
     "BenchError",
     "BenchRuns",
+    "BenchStopped",
     "BoardDependencyMissing",
     "BoardError",
     "BoardUnusable",

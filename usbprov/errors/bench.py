@@ -119,3 +119,18 @@ class PinUnusable(BenchError):
     )
     cause: ClassVar = "It is mistyped, or a scanner read something else."
     remedy: ClassVar = "Key it in again."
+
+
+@dataclass(eq=False)
+class BenchStopped(BenchError):
+    """Raised when a bench was told to end before it had come to its end."""
+
+    bench: str
+    unfinished: int
+    code: ClassVar = "BEN-09"
+    exit_code: ClassVar = ExitCode.INTERRUPTED
+    template: ClassVar = (
+        "the bench {bench} was stopped; phones plugged in that are not done: {unfinished}"
+    )
+    cause: ClassVar = "Ctrl-C was pressed, or the program was told to end."
+    remedy: ClassVar = "Start it again with the same command: what was begun goes on where it was."

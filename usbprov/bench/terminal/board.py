@@ -19,7 +19,7 @@ from usbprov.bench.states import PortState
 from usbprov.bench.terminal import saying
 from usbprov.bench.terminal.aside import errors_set_aside
 from usbprov.bench.terminal.contract import Controls
-from usbprov.bench.terminal.hands import Hands, Intent, Redraw, Say, Stop
+from usbprov.bench.terminal.hands import Hands, Intent, Redraw, Say, ShowLink, Stop
 from usbprov.bench.terminal.keyboard import Keyboard, TerminalKeyboard
 from usbprov.bench.terminal.keys import Key, KeyDecoder
 from usbprov.bench.terminal.looks import Urgency, in_ascii, urgency_of
@@ -48,6 +48,9 @@ _MESSAGE = 12.0
 """Seconds for which a message stands."""
 
 
+NO_LINK = "There is no board for browsers: start the bench with --board PORT."
+
+
 class TerminalBoard:
     """Shows the bench on a terminal and takes keys and scans.
 
@@ -55,7 +58,9 @@ class TerminalBoard:
     back as it was, and the sums and what did not succeed are printed.
     """
 
-    def __init__(self, controls: Controls, name: str, keyboard: Keyboard, console: Console) -> None:
+    def __init__(
+        self, controls: Controls, name: str, keyboard: Keyboard, console: Console, link: str = ""
+    ) -> None:
         """Prepare; nothing is shown before the block is entered.
 
         Args:
@@ -63,6 +68,7 @@ class TerminalBoard:
             name: The bench's name: its ports get lines, other benches sums.
             keyboard: Where keys come from.
             console: Where the board is shown.
+            link: To the board for browsers, or "" where there is none.
         """
         self._controls = controls
         self._views = controls.feed.subscribe()
@@ -74,6 +80,7 @@ class TerminalBoard:
         self._decoder = KeyDecoder()
         self._orders = Orders(controls, self._show_message)
         self._questions = Questions()
+        self._link = link
         self._said: tuple[Message, float] | None = None
         self._labels: Sequence[str] = ()
         self._failed: frozenset[str] = frozenset()
@@ -87,6 +94,8 @@ class TerminalBoard:
 
     def __enter__(self) -> Self:
         self._signals.enter_context(_signals_end_cleanly())
+        if self._link:
+            self.say(self._link)
         atexit.register(self._give_back)  # for a second Ctrl-C, at any point of the way out
         self._thread.start()
         return self
@@ -200,6 +209,8 @@ class TerminalBoard:
         match intent:
             case Say(words):
                 self.say(words, bad=True)
+            case ShowLink():
+                self.say(self._link or NO_LINK, bad=not self._link)
             case Redraw():
                 self._screen.forget()
             case Stop():

@@ -19,18 +19,19 @@ Board = TerminalBoard | PlainBoard
 """Shows the bench inside its ``with`` block, and takes PINs where it can (``takes_pins``)."""
 
 
-def board_for(controls: Controls, name: str, *, scans: bool = True) -> Board:
+def board_for(controls: Controls, name: str, *, scans: bool = True, link: str = "") -> Board:
     """Return a board on the terminal where standard output is one, else plain lines.
 
     Args:
         controls: The bench.
         name: Its name.
         scans: Whether standard input may be read; not when a secret comes from there.
+        link: To the board for browsers, or "" where there is none.
     """
     source = standard_input() if scans else None
     console = Console(highlight=False)
     if _is_screen(console):
-        return TerminalBoard(controls, name, keyboard_of(source), console)
+        return TerminalBoard(controls, name, keyboard_of(source), console, link)
     return PlainBoard(controls, name, NoKeyboard() if source is None else lines_of(source))
 
 

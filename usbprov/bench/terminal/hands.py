@@ -66,11 +66,16 @@ class Redraw:
 
 
 @dataclass(frozen=True)
+class ShowLink:
+    """Say where the board for browsers is."""
+
+
+@dataclass(frozen=True)
 class Stop:
     """End the bench, where the terminal does not say so by a signal."""
 
 
-Intent = Scan | Retry | Skip | Find | KeyIn | Say | Redraw | Stop
+Intent = Scan | Retry | Skip | Find | KeyIn | Say | Redraw | ShowLink | Stop
 
 NO_PORT = "Choose a port first: the arrow keys, or type its label."
 NOT_TYPED = "That came from a scanner. Please type it."
@@ -211,6 +216,9 @@ class Hands:
     def _redraw(self, _: Sequence[str]) -> Intent:
         return Redraw()
 
+    def _link(self, _: Sequence[str]) -> Intent:
+        return ShowLink()
+
     def _stop(self, _: Sequence[str]) -> Intent:
         return Stop()
 
@@ -225,5 +233,6 @@ class Hands:
         Key.SKIP: _skip,
         Key.FIND: _find,
         Key.REDRAW: _redraw,
+        Key.LINK: _link,
         Key.STOP: _stop,
     }

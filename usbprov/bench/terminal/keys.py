@@ -21,6 +21,7 @@ class Key(Enum):
     SKIP = auto()
     FIND = auto()
     REDRAW = auto()
+    LINK = auto()
     STOP = auto()
 
 
@@ -35,6 +36,7 @@ _CONTROLS: Mapping[str, Key] = {
     "\x0b": Key.SKIP,
     "\x06": Key.FIND,
     "\x0c": Key.REDRAW,
+    "\x17": Key.LINK,
     "\x03": Key.STOP,
 }
 

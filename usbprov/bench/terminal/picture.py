@@ -7,6 +7,7 @@ from datetime import datetime
 
 from rich.text import Text
 
+from usbprov.bench.states import PortState
 from usbprov.bench.terminal import words
 from usbprov.bench.terminal.area import Area, area_for, area_lines, count_of
 from usbprov.bench.terminal.details import detail_lines
@@ -24,6 +25,7 @@ _KEYS = (
     ("^R", "retry"),
     ("^K", "skip"),
     ("^F", "find"),
+    ("^W", "web"),
     ("^C", "end"),
     ("", "or scan"),
 )
@@ -178,9 +180,15 @@ def _prompt(hands: Hands) -> Text | None:
 def _said(seen: Seen, hands: Hands, message: Message | None) -> Text:
     if message is not None:
         return Text(words.clean(message.words), "bold red" if message.bad else "bold")
-    view = _chosen(seen, hands)
+    view = _chosen(seen, hands) or _last_failed(seen)
     told = words.advice(view) if view else ""
     return Text(f"{words.clean(view.label)}: {told}", "yellow") if view and told else Text()
+
+
+def _last_failed(seen: Seen) -> PortView | None:
+    """Return the port that failed last: whoever chooses none is told what to do there."""
+    failed = [v for v in seen.ports.values() if v.state is PortState.FAILED]
+    return max(failed, key=lambda view: (view.since, view.number), default=None)
 
 
 def _keys(hands: Hands) -> Text:

@@ -47,6 +47,9 @@ class Row:
     def line(self, view: PortView, now: datetime, *, chosen: bool = False) -> Text:
         """Return a port's line, filled to the width."""
         look = look_of(view)
+        more = self._further(view)
+        taken = 4 + self.label + STATE_WIDTH + 2 + _TIME_WIDTH + 2
+        taken += (self.who + 2 if self.who else 0) + sum(map(cell_len, more))
         state = fitted(view.state, STATE_WIDTH)
         urgent = urgency_of(view) in {Urgency.FAILED, Urgency.HAND}
         made = Text.assemble(
@@ -56,9 +59,9 @@ class Row:
             _GAP,
             (f"{words.age(view, now):>{_TIME_WIDTH}}", "dim"),
             *((_GAP, fitted(words.who(view), self.who)) if self.who else ()),
-            *self._further(view),
+            *more,
             _GAP,
-            (words.what(view), look.style if urgent else ""),
+            (words.told_in(view, self.width - taken), look.style if urgent else ""),
             no_wrap=True,
         )
         made.truncate(self.width, overflow="ellipsis", pad=True)

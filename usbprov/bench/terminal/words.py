@@ -3,10 +3,15 @@
 import re
 from datetime import datetime
 
+from rich.cells import cell_len
+
 from usbprov.bench.states import PortState
 from usbprov.bench.terminal.looks import Urgency, urgency_of
 from usbprov.bench.views import BenchView, PortView
 from usbprov.usb.device_text import shown
+
+_LEAST_REASON = 40
+"""Cells in which a reason is understood though its end is cut off."""
 
 PLUG_AGAIN = "plug it in again, at any port"
 
@@ -56,6 +61,19 @@ def what(view: PortView) -> str:
             return ""
         case Urgency.RUNNING:
             return _running(view)
+
+
+def told_in(view: PortView, cells: int) -> str:
+    """Say what a port is at where there is so much room.
+
+    What happened begins with a server's or a phone's name; where that leaves little room for
+    the rest, the likely cause says more.
+    """
+    told, trouble = what(view), view.trouble
+    is_cut = cells < _LEAST_REASON and cell_len(told) > cells
+    if is_cut and trouble and trouble.cause and urgency_of(view) is Urgency.FAILED:
+        return clean(f"{trouble.code} {trouble.cause}")
+    return told
 
 
 def _running(view: PortView) -> str:
