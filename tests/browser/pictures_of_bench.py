@@ -75,6 +75,7 @@ def done(table: TenPhones, page: Page) -> None:
     page.get_by_role("button", name="Retry", exact=True).click()
     expect(page.locator('.tile[data-kind="done"]')).to_have_count(10)
     page.keyboard.press("Escape")
+    page.evaluate("document.activeElement.blur()")
     expect(page.locator("#rate polyline")).to_be_visible()
     save(page, "bench-done.png")
 
