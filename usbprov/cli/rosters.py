@@ -1,7 +1,8 @@
 """The options that say how a bench reads its roster, and what comes of them."""
 
+import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -80,12 +81,16 @@ class RosterOptions:
         """Take them out of all that a command was given."""
         return cls(**{f.name: given[f.name] for f in fields(cls)})  # type: ignore[arg-type]
 
-    def choices(self, roster: "Roster", keyed: "KeyedPins | None" = None) -> "Choices":
-        """Read the secrets file and the map; the account's password is asked for when it is needed.
+    def choices(
+        self, roster: "Roster", keyed: "KeyedPins | None" = None, *, now: bool = False
+    ) -> "Choices":
+        """Read the secrets file and the map.
 
         Args:
             roster: Whose own PINs are used where the secrets file has none.
             keyed: Where PINs are kept that are keyed in.
+            now: Have the account's password keyed in now, where there is a terminal; else it is
+                asked for when it is needed.
 
         Raises:
             UsageError: The options contradict each other.
@@ -96,12 +101,12 @@ class RosterOptions:
         from usbprov.bench.readiness import Choices
         from usbprov.bench.secrets import Secrets, read_secrets
 
-        account = self._account()
+        account = self._account(now=now)
         file = [read_secrets(self.secrets_file)] if self.secrets_file else []
         secrets = Secrets((*file, roster, *([keyed] if keyed else [])), account)
         return Choices(AssignBy(self.assign), secrets, self.key_in_pins, self.port_map())
 
-    def _account(self) -> "Account | None":
+    def _account(self, *, now: bool) -> "Account | None":
         from usbprov.bench.secrets import Account, asked_once
         from usbprov.cli.credentials import CredentialOptions, credential_order, secret_of
         from usbprov.errors import UsageError
@@ -115,11 +120,36 @@ class RosterOptions:
             return None
         if self.secrets_file or self.key_in_pins:
             raise UsageError("--login takes the place of PINs: leave --secrets and --key-in-pins")
-        return Account(credential_order(given), asked_once(secret_of(given, None)))
+        account = Account(credential_order(given), asked_once(secret_of(given, None)))
+        is_asked = not self.password_stdin and self.password_fd is None
+        return _asked_now(account) if is_asked and now and _has_terminal() else account
 
     def port_map(self) -> "PortMap | None":
         """Read the map that was named, or the one that is here; None: there is none."""
         return read_port_map(self.map_file)
+
+
+def _has_terminal() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
+def _asked_now(account: "Account") -> "Account":
+    """Have the password keyed in before a board takes the terminal.
+
+    With nothing keyed in the account goes without: a Kerberos ticket may do.
+    """
+    from usbprov.errors import UsageError
+
+    try:
+        account.password()
+    except UsageError as none:
+        missing = none
+
+        def refuse() -> str:
+            raise missing
+
+        return replace(account, password=refuse)
+    return account
 
 
 def read_port_map(given: Path | None) -> "PortMap | None":

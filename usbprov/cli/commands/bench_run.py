@@ -106,7 +106,7 @@ def bench_run(roster: Path, as_json: bool, **given: Any) -> None:
     from usbprov.cli.benches import Place, Show, Until, run_bench
 
     reading, keyed, options = read_roster(roster), KeyedPins(), RosterOptions.taken_from(given)
-    choices = options.choices(reading.roster, keyed)
+    choices = options.choices(reading.roster, keyed, now=True)
     users = ready(reading, choices)
     settings, servers = current(), site(given["allow_old_tls"])
     order = replace(_order(_with_servers(given, users, servers)), old_tls=servers.old_tls())
