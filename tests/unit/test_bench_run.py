@@ -4,8 +4,10 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +48,7 @@ from usbprov.ledger.claims import Worker as Claimant
 from usbprov.ledger.ledger import Ledger
 from usbprov.ledger.records import JobState
 from usbprov.phone import registry
-from usbprov.phone.contract import KeyState, PhoneSettings, SlotState
+from usbprov.phone.contract import KeyState, PhoneInfo, PhoneSettings, SlotState
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -193,18 +195,23 @@ def test_a_phone_that_is_pulled_early_goes_on_at_any_port(tmp_path: Path, method
         assert [call for call, _ in at.servers.calls].count("ticket") == 1
 
 
-def test_a_phone_that_is_back_before_its_old_port_has_noticed_is_away_no_more(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The worker of the old port ends late, as it does when the ledger makes it wait."""
-    back, original = threading.Event(), Bench._ended
+@pytest.fixture
+def late(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """Until it is set, port 1-1 does not notice its worker's end: the ledger has it wait, say."""
+    go, original = threading.Event(), Bench._ended
 
-    def late(bench: Bench, port: Any, worker: Any) -> None:
-        if port.desk.label == "1-1":
-            assert back.wait(30)
+    def ended(bench: Bench, port: Any, worker: Any) -> None:
+        assert port.desk.label != "1-1" or go.wait(30)
         original(bench, port, worker)
 
-    monkeypatch.setattr(Bench, "_ended", late)
+    monkeypatch.setattr(Bench, "_ended", ended)
+    yield go
+    go.set()
+
+
+def test_a_phone_that_is_back_before_its_old_port_has_noticed_is_away_no_more(
+    tmp_path: Path, late: threading.Event
+) -> None:
     with table(tmp_path, make_setup(roster(1))) as at:
         held = phone(1)
         request = held.request
@@ -219,10 +226,38 @@ def test_a_phone_that_is_back_before_its_old_port_has_noticed_is_away_no_more(
         wait_for(lambda: "1-1" not in at.bus.phones, "the cable to be pulled")
         at.plug("1-2", held)
         user = at.wait("1-2", DONE).user
-        back.set()
+        late.set()
         assert at.wait("1-1", EMPTY).serial == ""
         wait_for(lambda: not at.bench.unfinished(), "nobody to be waited for")
         assert users_of(at) == {"MEM1": user}
+
+
+def test_a_phone_that_is_back_before_its_old_port_has_noticed_keeps_its_user(
+    tmp_path: Path, late: threading.Event
+) -> None:
+    servers = MemoryServers(errors={"ticket": [ServerTimeout("pool.contoso.test", 30.0)]})
+    with table(tmp_path, make_setup(roster(2)), servers=servers) as at:
+        held, go_on, has_user = phone(1), threading.Event(), threading.Event()
+        at.plug("1-1", held)
+        wait_for(lambda: at.ledger.jobs() and not at.ledger.claims.held()[1:], "its failure")
+        at.pull("1-1")
+        info, asked = held.info, count(1)
+
+        def slow() -> PhoneInfo:
+            if next(asked) == 2:  # its user is given, and the ledger does not know that yet
+                has_user.set()
+                assert go_on.wait(30)
+            return info()
+
+        held.info = slow  # type: ignore[method-assign]
+        at.plug("1-2", held)
+        assert has_user.wait(30)
+        late.set()
+        at.wait("1-1", EMPTY)
+        at.plug("1-3", phone(2))
+        other = at.wait("1-3", DONE).user
+        go_on.set()
+        assert at.wait("1-2", DONE).user != other
 
 
 def test_another_phone_does_not_get_the_user_of_one_that_is_away(tmp_path: Path) -> None:

@@ -463,10 +463,8 @@ class Bench:
             if worker.result is not None and worker.phone is not None:
                 self._note_done(worker.phone, worker.result)
             port.away_since = time.monotonic()
-            if port.desk.state is PortState.AWAY and self._is_elsewhere(port):
-                port.phone = None  # its user stays its own
-                port.desk.clear(PortState.EMPTY)
-            elif worker.gone and port.desk.state is not PortState.AWAY:
+            is_away = port.desk.state is PortState.AWAY
+            if self._is_elsewhere(port) if is_away else worker.gone:
                 self._forget(port)
                 port.desk.clear(PortState.EMPTY)
             if worker.gone and port.candidate is not None and not self._stopped.is_set():
@@ -488,10 +486,10 @@ class Bench:
             self._served = self._users.done()
 
     def _forget(self, port: _Port) -> None:
-        """Give up the phone that was at a port."""
-        if port.phone is not None:
+        """Give up the phone that was at a port; one that is at another by now keeps its user."""
+        if port.phone is not None and not self._is_elsewhere(port):
             self._users.given_up(port.phone)
-            port.phone = None
+        port.phone = None
 
     def _returned(self, phone: PhoneIdentity, label: str) -> None:
         """Take note that a phone was recognised at a port: it is away from no other any more."""
