@@ -88,6 +88,10 @@ MINUTES ?= 60
 soak: $(INSTALLED_DEV) ## an hour's bench with phones that come and go (Linux); MINUTES=2 for a shorter one
 	PYTHONPATH=tests $(RUN) soak --minutes $(MINUTES) $(ARGS)
 
+.PHONY: benches
+benches: $(INSTALLED_DEV) ## 4 benches, 400 phones, one PostgreSQL, one bench killed; ARGS='--phones 40'
+	PYTHONPATH=tests $(RUN) benches $(ARGS)
+
 .PHONY: docs
 docs: $(INSTALLED) ## regenerate docs/errors.md, docs/diagnosis.md and udev/
 	$(BIN)/python scripts/docs_errors.py

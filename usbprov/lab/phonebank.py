@@ -25,6 +25,7 @@ class PhonesOptions:
         port: TCP port of the exporter; 0 for a free one.
         family: The family's name; may be left out where one family only is installed.
         personality: Options of the family, the same for every phone.
+        first: Index of the first one, from 1; gives serial numbers, MACs and state files.
     """
 
     folder: Path
@@ -32,6 +33,7 @@ class PhonesOptions:
     port: int = 0
     family: str | None = None
     personality: Mapping[str, str] = field(default_factory=dict)
+    first: int = 1
 
 
 @dataclass(frozen=True)

@@ -74,8 +74,8 @@ def make_phones(options: PhonesOptions, emulator: Emulator) -> dict[str, UsbDevi
         LabUnusable: The folder holds no lab, the number is out of range, or the family does not
             take the personality.
     """
-    if not 1 <= options.count <= MAX_PHONES:
-        raise LabUnusable(f"there can be 1 to {MAX_PHONES} phones")
+    if not 1 <= options.count <= MAX_PHONES + 1 - options.first:
+        raise LabUnusable(f"there can be the phones 1 to {MAX_PHONES}")
     layout = Layout(options.folder)
     try:
         roots = load_pem_certificates(layout.root_ca.read_bytes())
@@ -87,7 +87,7 @@ def make_phones(options: PhonesOptions, emulator: Emulator) -> dict[str, UsbDevi
         path: emulator.make(
             PhoneSpec(index, states / f"{index:03}.state", factory, options.personality)
         )
-        for index, path in enumerate(port_paths(options.count), 1)
+        for index, path in enumerate(port_paths(options.count), options.first)
     }
 
 

@@ -113,19 +113,35 @@ def up(
 @lab.command()
 @lab_dir_option
 @click.option("--phones", type=click.IntRange(1), required=True, help="How many.")
+@click.option(
+    "--first",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Number of the first; gives serial numbers and MACs.",
+)
 @click.option("--usbip-port", type=_PORT, default=0, help="0, the default: a free one.")
 @personality_option
-def phones(directory: Path, phones: int, usbip_port: int, personality: tuple[str, ...]) -> None:
+def phones(
+    directory: Path, phones: int, first: int, usbip_port: int, personality: tuple[str, ...]
+) -> None:
     """Run only the emulated phones of a lab, until standard input ends or Ctrl-C.
 
     `lab up` runs them by itself. This brings them back after their process was killed, as
     their state files have them: like plugging them in again.
+
+    For several benches at one lab each table of phones has a folder of its own, with a copy of
+    the lab's authority/root-ca.pem in it, and numbers of its own (--first).
     """
     from usbprov.lab.phonebank import PhonesOptions
     from usbprov.lab.phones import parse_personality, run
 
     options = PhonesOptions(
-        directory, phones, port=usbip_port, personality=parse_personality(personality)
+        directory,
+        phones,
+        port=usbip_port,
+        personality=parse_personality(personality),
+        first=first,
     )
     run(options, lambda facts: click.echo(f"bus  {facts['bus']}"))
 

@@ -1,0 +1,1 @@
+"""Several benches, each a program of its own, on one roster and one PostgreSQL database."""

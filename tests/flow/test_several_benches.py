@@ -1,0 +1,19 @@
+"""Two benches as programs on one PostgreSQL database, one of them killed in the middle."""
+
+from pathlib import Path
+
+import pytest
+from benches.place import place
+from benches.shift import check, stage
+from postgres import cluster
+
+pytestmark = pytest.mark.timeout(240)
+
+
+def test_one_that_is_killed_leaves_its_phones_to_the_other(tmp_path: Path) -> None:
+    slow = ["keygen-seconds=0.5"]
+    with cluster() as server, place(tmp_path, server, benches=2, each=6, personality=slow) as here:
+        course = stage(here, 120, lease=False, extra=("--ports", "3"))
+        assert course.claims > 0, "nothing was claimed when it was killed"
+        assert course.inherited > 0, "nothing was left for the other bench"
+        check(here, dead="bench-2")
