@@ -152,6 +152,9 @@ def test_ports_of_other_benches_are_shown_and_not_commanded(stage, page):
     retry.click(force=True)
     assert (stage.orders, other.orders) == ([], [])
 
+    other.bench(absent="not heard of since 14:03")
+    expect(page.locator(".hub h2").last).to_contain_text("north (not heard of since 14:03)")
+
 
 def test_a_board_that_is_slow_sees_the_newest(stage, page):
     for _ in range(300):

@@ -17,3 +17,5 @@ def test_one_that_is_killed_leaves_its_phones_to_the_other(tmp_path: Path) -> No
         assert course.claims > 0, "nothing was claimed when it was killed"
         assert course.inherited > 0, "nothing was left for the other bench"
         check(here, dead="bench-2")
+        boards = {row.bench for row in here.ledger.benches.changes().rows if row.port}
+        assert boards == {"bench-1", "bench-2"}, "each was to show its ports to the other"

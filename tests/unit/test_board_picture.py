@@ -64,6 +64,15 @@ def test_the_counts_have_signs_and_words():
     assert second.endswith(" 57 %")
 
 
+def test_another_bench_has_a_line_that_says_when_it_does_not_run():
+    theirs = [port("A1", bench="bench-2"), port("A2", PortState.DONE, bench="bench-2")]
+    assert "bench-2: 1 done: unplug, 1 empty" in screen(seen(bench(), *theirs))[2]
+
+    gone = bench(name="bench-2", absent="not heard of since 14:03")
+    third = screen(seen(bench(), *theirs, gone))[2]
+    assert third.rstrip() == "bench-2: not heard of since 14:03, 1 done: unplug, 1 empty"
+
+
 def test_before_the_first_view():
     lines = screen(seen())
 

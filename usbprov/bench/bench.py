@@ -20,6 +20,7 @@ from usbprov.bench.feed import Feed
 from usbprov.bench.keypool import KeyPool
 from usbprov.bench.leases import LEASE_SECONDS, Leases
 from usbprov.bench.limits import Bounds
+from usbprov.bench.neighbours import Neighbours
 from usbprov.bench.pins import PinDesk
 from usbprov.bench.rates import Rates
 from usbprov.bench.roster import Roster
@@ -151,6 +152,7 @@ class Bench:
         self._looked = False
         self._broken: Exception | None = None
         self._leases = Leases(ledger.claims, setup.name, setup.lease_seconds)
+        self._neighbours = Neighbours(ledger.benches, setup.name, self.feed, self._numbers.next)
         bounds = setup.bounds
         self._users = Users(setup.roster, setup.assigner, setup.rules, ledger, self._leases)
         self._shop = Shop(
@@ -175,6 +177,7 @@ class Bench:
             self._register(undo)
             undo.enter_context(self._leases)
             undo.enter_context(self._shop.keys)
+            undo.enter_context(self._neighbours)
             undo.callback(self._stop_workers)
             self._served = self._users.done()
             self._stack = undo.pop_all()

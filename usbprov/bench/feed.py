@@ -9,7 +9,7 @@ from usbprov.bench.views import BenchView, PortView
 
 View = PortView | BenchView
 
-_Key = tuple[str, str | None]
+Key = tuple[str, str | None]
 
 
 class Subscription:
@@ -22,7 +22,7 @@ class Subscription:
     def __init__(self, feed: "Feed") -> None:
         self._feed = feed
         self._news = threading.Condition()
-        self._waiting: dict[_Key, View] = {}
+        self._waiting: dict[Key, View] = {}
         self._closed = False
 
     def next(self, timeout: float | None = None) -> list[View]:
@@ -58,7 +58,7 @@ class Subscription:
     def put(self, view: View) -> None:
         """Take a view; of the same port it replaces the one that waits, unless that is newer."""
         with self._news:
-            key = _key(view)
+            key = key_of(view)
             older = self._waiting.get(key)
             if older is None or older.number < view.number:
                 self._waiting[key] = view
@@ -70,13 +70,13 @@ class Feed:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._latest: dict[_Key, View] = {}
+        self._latest: dict[Key, View] = {}
         self._readers: tuple[Subscription, ...] = ()
 
     def publish(self, view: View) -> None:
         """Take a view; one that is older than what is known already is dropped."""
         with self._lock:
-            key = _key(view)
+            key = key_of(view)
             older = self._latest.get(key)
             if older is not None and older.number >= view.number:
                 return
@@ -104,6 +104,11 @@ class Feed:
             self._readers = tuple(other for other in self._readers if other is not reader)
 
 
-def _key(view: View) -> _Key:
+def bench_of(view: View) -> str:
+    """Return the name of the bench that a view is of."""
+    return view.bench if isinstance(view, PortView) else view.name
+
+
+def key_of(view: View) -> Key:
     """Return what a view is of: a port, or a bench as a whole."""
     return (view.bench, view.label) if isinstance(view, PortView) else (view.name, None)

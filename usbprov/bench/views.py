@@ -109,6 +109,7 @@ class BenchView:
         running: How many jobs are under way.
         per_hour: Phones an hour over the last quarter of an hour, or None at first.
         left: Seconds that the rest will take at that rate, or None.
+        absent: Why another bench does not run, in words; "" while it does.
     """
 
     number: int
@@ -120,3 +121,4 @@ class BenchView:
     running: int
     per_hour: float | None = None
     left: float | None = None
+    absent: str = ""

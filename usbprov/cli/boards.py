@@ -52,7 +52,7 @@ def board_of(
         link: To the board for browsers; a board on the terminal hides what was printed before.
     """
     if as_json:
-        return JsonLines(bench.feed)
+        return JsonLines(bench.feed, name)
     if quiet:
         return NoBoard()
     from usbprov.bench.terminal import board_for
@@ -88,9 +88,11 @@ class JsonLines(NoBoard):
     """Writes a document a line for every change, in a thread of its own.
 
     What changes while a line is being written is told by the newest view of each port only.
+    Other benches are not told of: they write lines of their own.
     """
 
-    def __init__(self, feed: "Feed") -> None:
+    def __init__(self, feed: "Feed", name: str) -> None:
+        self._name = name
         self._views = feed.subscribe()
         self._thread = threading.Thread(target=self._run, name="lines", daemon=True)
 
@@ -114,5 +116,9 @@ class JsonLines(NoBoard):
                 self._write(views)
 
     def _write(self, views: "Sequence[View]") -> None:
-        lines = (json.dumps(bench_documents.view(view), ensure_ascii=False) for view in views)
-        click.echo("\n".join(lines))
+        from usbprov.bench.feed import bench_of
+
+        told = (bench_documents.view(view) for view in views if bench_of(view) == self._name)
+        lines = [json.dumps(document, ensure_ascii=False) for document in told]
+        if lines:
+            click.echo("\n".join(lines))

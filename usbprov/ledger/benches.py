@@ -9,7 +9,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, delete, select, update
+from sqlalchemy import (
+    Connection,
+    RowMapping,
+    Select,
+    Update,
+    bindparam,
+    delete,
+    select,
+    update,
+)
 
 from usbprov.ledger.chain import Write, cleaned
 from usbprov.ledger.claims import remove
@@ -129,7 +138,12 @@ class Benches:
     def end(self, bench: Bench) -> None:
         """Say that the bench ends; its claims are for the caller to release."""
         now = DatabaseTime()
-        self._update(bench, {"seen": now, "ended": now, "until": now})
+
+        def work(write: Write) -> None:
+            _next_change(write)  # so that others look
+            write.execute(_of(bench, {"seen": now, "ended": now, "until": now}))
+
+        self._database.write("bench", work)
 
     def all(self) -> list[BenchRecord]:
         """Return every bench that there ever was, by name."""
@@ -137,16 +151,20 @@ class Benches:
 
     def show(self, bench: str, rows: Sequence[PortRow]) -> None:
         """Set what ports of a bench show."""
+        columns: dict[str, Any] = {column.name: bindparam(column.name) for column in board.c}
 
         def work(write: Write) -> None:
             change = _next_change(write)
-            for row in rows:
-                values = cleaned(vars(row)) | {"bench": bench, "change": change}
-                values["updated"] = DatabaseTime()
-                write.execute(upsert(write.dialect, board, values))
+            common = {"bench": bench, "change": change}
+            statement = upsert(write.dialect, board, {**columns, "updated": DatabaseTime()})
+            write.execute_all(statement, [cleaned(vars(row)) | common for row in rows])
 
         if rows:
             self._database.write("board shown", work)
+
+    def number(self) -> int:
+        """Return the number of the latest change: the cheap way to learn whether there is any."""
+        return self._database.read(_number)
 
     def changes(self, since: int = 0) -> Changes:
         """Return what changed on the boards after change ``since``; 0 gives all of it.
@@ -157,8 +175,12 @@ class Benches:
         return self._database.snapshot(lambda connection: _changes(connection, since))
 
     def _update(self, bench: Bench, values: Mapping[str, Any]) -> bool:
-        statement = update(benches).where(benches.c.token == bench.token).values(dict(values))
+        statement = _of(bench, values)
         return self._database.write("bench", lambda write: write.execute(statement).rowcount == 1)
+
+
+def _of(bench: Bench, values: Mapping[str, Any]) -> Update:
+    return update(benches).where(benches.c.token == bench.token).values(dict(values))
 
 
 def _begin(write: Write, values: Mapping[str, Any], seconds: float) -> Bench:
@@ -191,8 +213,13 @@ def _bench(row: RowMapping) -> BenchRecord:
     return BenchRecord(**values | {"running": bool(values["running"])})
 
 
+def _number(connection: Connection) -> int:
+    query = select(heads.c.number).filter_by(name=BOARD)
+    return int(connection.execute(query).scalar_one())
+
+
 def _changes(connection: Connection, since: int) -> Changes:
-    number = connection.execute(select(heads.c.number).filter_by(name=BOARD)).scalar_one()
+    number = _number(connection)
     query = select(board).where(board.c.change > since)
     rows = connection.execute(query.order_by(board.c.change, board.c.bench, board.c.port))
     found = tuple(BoardRow(**row) for row in rows.mappings())

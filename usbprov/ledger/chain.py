@@ -77,6 +77,10 @@ class Write:
         """Execute a statement that the chain says nothing of by itself."""
         return self._connection.execute(statement, values)
 
+    def execute_all(self, statement: Executable, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Execute a statement for each of several rows, in one go."""
+        self._connection.execute(statement, rows)
+
     def alone(self) -> None:
         """Wait until no other transaction appends; none will, then, until this one ends."""
         lock(self._connection)

@@ -143,8 +143,10 @@ def _bar(seen: Seen, room: int) -> Text:
 def _other(seen: Seen, name: str, counts: Counter[str]) -> Text:
     told = [f"{count} {state}" for state, count in sorted(counts.items())]
     bench = seen.others.get(name)
-    if not told and bench:
+    if not told and bench and not bench.absent:
         told = [f"{bench.running} running", f"{bench.failed} failed"]
+    if bench and bench.absent:
+        told.insert(0, bench.absent)
     return Text.assemble((f"{words.clean(name)}: ", "dim"), (", ".join(told), "dim"))
 
 

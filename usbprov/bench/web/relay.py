@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
+from usbprov.bench.feed import bench_of
 from usbprov.bench.portmap import PortMap, plain_address
 from usbprov.bench.views import BenchView, PortView
 from usbprov.bench.web import wire
@@ -123,7 +124,7 @@ class Relay:
         with self._lock:
             self._revision += 1
             if not self._name:
-                self._name = _bench_of(views[0])
+                self._name = bench_of(views[0])
                 self._lay_out()
             for view in views:
                 if isinstance(view, BenchView):
@@ -162,7 +163,3 @@ class Relay:
             wakers = list(self._wakers)
         for waker in wakers:
             waker()
-
-
-def _bench_of(view: View) -> str:
-    return view.bench if isinstance(view, PortView) else view.name

@@ -69,6 +69,7 @@ def bench(view: BenchView) -> Json:
         "running": view.running,
         "perHour": view.per_hour,
         "left": view.left,
+        "absent": clean(view.absent),
     }
 
 

@@ -29,7 +29,8 @@ export class Tiles {
   }
 
   show() {
-    const layout = JSON.stringify([this.store.hubs, this.store.benches.size > 1]);
+    const benches = [...this.store.benches.values()].map((bench) => [bench.name, bench.absent]);
+    const layout = JSON.stringify([this.store.hubs, benches]);
     if (layout !== this.layout) {
       this.layout = layout;
       this.build();
@@ -51,7 +52,9 @@ export class Tiles {
 
   hub(hub, at, many) {
     const box = make("section", "hub");
-    const title = make("h2", "", many ? `${hub.bench} · ${hub.name}` : hub.name);
+    const absent = this.store.benches.get(hub.bench)?.absent;
+    const name = absent ? `${hub.bench} (${absent})` : hub.bench;
+    const title = make("h2", "", many ? `${name} · ${hub.name}` : hub.name);
     title.id = `hub-${at}`;
     box.setAttribute("aria-labelledby", title.id);
     const grid = make("div", "tiles");
