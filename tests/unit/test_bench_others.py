@@ -37,6 +37,12 @@ def test_a_view_comes_back_as_it_was_posted() -> None:
         assert replace(back, number=view.number) == view
 
 
+def test_a_pin_is_asked_for_at_the_bench_s_own_boards_only() -> None:
+    back = view_of(row(replace(PORT, hand="key in the PIN of A", asks="PIN of A (1001)")))
+    assert isinstance(back, PortView)
+    assert (back.hand, back.asks) == ("key in the PIN of A", "")
+
+
 def test_a_word_of_a_newer_version_is_passed_over() -> None:
     posted = row(PORT)
     note = (posted.note or "").replace("{", '{"colour":"red",', 1)

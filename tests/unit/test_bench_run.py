@@ -26,6 +26,7 @@ from doubles.bus import MemoryDriver
 from doubles.phone import MemoryPhone
 from processes import wait_for
 
+from usbprov.bench.again import Patience
 from usbprov.bench.bench import Bench
 from usbprov.bench.limits import CallLimit
 from usbprov.bench.scanning import ByScan
@@ -156,6 +157,18 @@ def test_a_pin_whose_fate_is_unknown_waits_for_the_operator(tmp_path: Path) -> N
         assert servers.calls.count(("ticket", "1001")) == 1
         at.bench.retry("1-1")
         at.wait("1-1", DONE)
+
+
+def test_a_bench_that_ends_leaves_no_claims(tmp_path: Path) -> None:
+    servers = MemoryServers()
+    servers.registrar_double.fails = [RegistrarUnreachable("fe01", "down") for _ in range(99)]
+    setup = make_setup(roster(1), patience=Patience(first_wait=60, longest_wait=60))
+    with table(tmp_path, setup, phones=paths(1), servers=servers) as at:
+        wait_for(lambda: (v := at.view("1-1")) and v.trouble, "the first try's end")
+        kinds = {claim.kind for claim in at.ledger.claims.held()}
+        assert kinds == {ClaimKind.USER, ClaimKind.PHONE}
+    with Ledger(tmp_path / "ledger.sqlite3") as ledger:
+        assert ledger.claims.held() == []
 
 
 def test_a_sign_in_that_fails_keeps_the_cable_in(tmp_path: Path) -> None:

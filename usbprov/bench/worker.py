@@ -128,6 +128,8 @@ class Worker:
                 self._work()
         except Stopped:
             logger.info("port %s: stopped", self.desk.label)
+            if self.phone is not None:
+                self._shop.users.pulled(self.phone)  # another bench may go on with it at once
         except Exception as failure:  # a bug must not leave a port that shows work for ever
             logger.exception("port %s", self.desk.label)
             self._farewell = partial(self.desk.failed, trouble_of(failure, self._context()))
