@@ -88,6 +88,10 @@ MINUTES ?= 60
 soak: $(INSTALLED_DEV) ## an hour's bench with phones that come and go (Linux); MINUTES=2 for a shorter one
 	PYTHONPATH=tests $(RUN) soak --minutes $(MINUTES) $(ARGS)
 
+.PHONY: bench-rate
+bench-rate: $(INSTALLED_DEV) ## 4 benches on one PostgreSQL against 1; ARGS='phone --database .' on this disk
+	PYTHONPATH=tests $(BIN)/python benchmarks/rate.py $(ARGS)
+
 .PHONY: benches
 benches: $(INSTALLED_DEV) ## 4 benches, 400 phones, one PostgreSQL, one bench killed; ARGS='--phones 40'
 	PYTHONPATH=tests $(RUN) benches $(ARGS)

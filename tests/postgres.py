@@ -123,9 +123,9 @@ class Cluster:
 
 
 @contextmanager
-def cluster() -> Iterator[Cluster]:
-    """Run a server until the end of the block."""
-    folder = Path(tempfile.mkdtemp(prefix="usbprov-postgres-", dir=_memory()))
+def cluster(parent: str | None = None) -> Iterator[Cluster]:
+    """Run a server until the end of the block; in memory, or in a folder of ``parent``."""
+    folder = Path(tempfile.mkdtemp(prefix="usbprov-postgres-", dir=parent or _memory()))
     made = Cluster(folder, _free_port())
     try:
         if os.geteuid() == 0:
