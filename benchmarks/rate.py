@@ -211,9 +211,9 @@ def head_held(url: str, jobs: int) -> float:
     began = threading.local()
     seal, write = Write.seal, Database.write
 
-    def timed_seal(self: Write, kind: str) -> object:
+    def timed_seal(self: Write, kind: str, body: str) -> None:
         began.at = time.perf_counter()
-        return seal(self, kind)
+        seal(self, kind, body)
 
     def timed_write(self: Database, *arguments: object) -> object:
         result: object = write(self, *arguments)  # type: ignore[arg-type]

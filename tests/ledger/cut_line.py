@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-_COMMIT = b"COMMIT\0"  # not BEGIN ISOLATION LEVEL READ COMMITTED
+_COMMIT = b"COMMIT\0"  # alone or after an entry; not BEGIN ISOLATION LEVEL READ COMMITTED
 
 
 class Line:

@@ -277,7 +277,77 @@ def test_a_commit_whose_fate_is_not_known_is_done_once(
         assert ledger.verify().entries == 2
 
 
+@pytest.mark.usefixtures("password_file")
+def test_a_commit_that_still_waits_for_others_is_waited_for(
+    server: Cluster, place: PostgresAddress, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The line breaks while the server has the entry and its COMMIT, but not the chain's head."""
+    caplog.set_level("DEBUG", logger="usbprov.ledger.database")
+    with line_to(server.port) as line, Ledger(over_tcp(place, line.port)) as ledger:
+        first = ledger.open_job(NEW)
+        attempts: list[int] = []
+        writing = threading.Thread(
+            target=lambda: attempts.append(ledger.begin_step(first.id, "key"))
+        )
+
+        def work(write: Write) -> None:
+            write.alone()
+            line.cut = "after"
+            writing.start()
+            wait_for(lambda: "Unsettled" in caplog.text, "the question what became of it")
+
+        with Ledger(place) as holder:
+            holder.database.write("", work)
+        writing.join()
+        assert line.cuts == 1
+        assert [step.id for step in ledger.steps(first.id)] == attempts
+        assert ledger.verify().entries == 2
+
+
 # --- one that holds the lock
+
+
+def test_an_entry_is_committed_in_the_same_go(
+    place: PostgresAddress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bench that does not get its turn on a busy computer holds nobody up."""
+    seal, seen = Write.seal, []
+
+    def watched(self: Write, kind: str, body: str) -> None:
+        seal(self, kind, body)
+        with Ledger(place) as other:
+            other.database.write("", Write.alone)
+            seen.extend(other.jobs())
+
+    monkeypatch.setattr(Write, "seal", watched)
+    with Ledger(place) as ledger:
+        assert [ledger.open_job(NEW)] == seen
+
+
+def test_jobs_of_one_phone_are_opened_one_after_the_other(place: PostgresAddress) -> None:
+    opened: list[int] = []
+
+    def work(write: Write) -> None:
+        write.alone_with("phone", f"{NEW.phone_serial} {NEW.phone_mac} {NEW.slot}")
+        with Ledger(place) as another:
+            opened.append(another.open_job(replace(NEW, slot=1)).id)
+            same = threading.Thread(target=lambda: opened.append(other.open_job(NEW).id))
+            same.start()
+            waiting = text(
+                "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+            )
+            wait_for(
+                lambda: another.database.read(lambda c: c.execute(waiting).scalar_one()),
+                "the second job to wait",
+            )
+        waits.append(same)
+        assert len(opened) == 1
+
+    waits: list[threading.Thread] = []
+    with Ledger(place) as holder, Ledger(place) as other:
+        holder.database.write("", work)
+        waits[0].join()
+        assert len(opened) == 2
 
 
 def test_a_frozen_bench_is_thrown_out(

@@ -14,13 +14,14 @@ from sqlalchemy import (
     Update,
     bindparam,
     insert,
-    select,
     update,
 )
 from sqlalchemy.engine import CursorResult
+from sqlalchemy.exc import SQLAlchemyError
 
 from usbprov.ledger.entries import START, Change, body_of, make_entry
-from usbprov.ledger.schema import entries, heads
+from usbprov.ledger.schema import heads
+from usbprov.ledger.together import begin_with, commit_with
 
 CHAIN = "chain"
 """The name of the chain's head."""
@@ -37,8 +38,9 @@ _LOCK = {
 _ADD = "INSERT INTO entry (number, at, kind, previous, body, hash) VALUES (?, ?, ?, ?, ?, ?)"
 _ADVANCE = "UPDATE head SET number = number + 1, previous = hash, hash = ? WHERE name = 'chain'"
 
-# A server works out the hash by itself: one way there and back instead of three, and two less
-# while the row is locked. The UPDATE takes the row as it is once others have committed.
+# A server works out the hash by itself, and the COMMIT goes with it: the row is locked for as long
+# as the commit takes, and not until this program has its turn. The UPDATE takes the row as it is
+# once others have committed.
 _APPEND = """
 WITH given AS MATERIALIZED (
     SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS at,
@@ -48,15 +50,38 @@ advanced AS (
         concat_ws(E'\\n', number + 1, given.at, given.kind, hash, given.body), 'UTF8')), 'hex')
     FROM given WHERE name = 'chain' RETURNING number, at, kind, previous, body, hash)
 INSERT INTO entry (number, at, kind, previous, body, hash)
-SELECT number, at, kind, previous, body, hash FROM advanced RETURNING number, hash
+SELECT number, at, kind, previous, body, hash FROM advanced
 """
 
+_MARK = "SELECT pg_current_xact_id()::text, number FROM head WHERE name = 'chain'"
 
-class Place(NamedTuple):
-    """Where in the chain an entry is."""
+_IS_UNDER_WAY = """
+SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'transactionid' AND granted
+               AND mode = 'ExclusiveLock' AND transactionid = %s::xid8::xid)
+"""
+"""A transaction locks its own number until its commit can be seen by all."""
 
+_IS_THERE = "SELECT EXISTS (SELECT FROM entry WHERE number > %s AND kind = %s AND body = %s)"
+"""No two entries have the same body, but that a claim is gone. The transaction's number by itself
+would say less: a server that has crashed may give it out again."""
+
+_ALONE = "SELECT pg_advisory_xact_lock(hashtext(%s), hashtext(%s))"
+
+
+class Mark(NamedTuple):
+    """What a transaction is known by before anything of it is committed.
+
+    Attributes:
+        xact: Its number, as PostgreSQL's ``xid8``.
+        number: Of the chain's last entry: its own is a later one.
+    """
+
+    xact: str
     number: int
-    hash: str
+
+
+class Unsettled(SQLAlchemyError):
+    """Raised when a transaction whose connection was lost may still be under way."""
 
 
 class Write:
@@ -84,6 +109,11 @@ class Write:
     def alone(self) -> None:
         """Wait until no other transaction appends; none will, then, until this one ends."""
         lock(self._connection)
+
+    def alone_with(self, what: str, key: str) -> None:
+        """Wait until no other transaction that said the same is under way."""
+        if self.dialect == "postgresql":  # in SQLite every writer is alone
+            self._connection.exec_driver_sql(_ALONE, (what, key)).close()
 
     def insert(self, table: Table, values: Mapping[str, Any], aside: Sequence[str] = ()) -> int:
         """Add a row, and return its number; the columns of ``aside`` are not in the entry."""
@@ -114,9 +144,14 @@ class Write:
         """Have the entry say that a row has these columns now, or is removed (None)."""
         self._changes.append(Change(table.name, row, columns))
 
-    def seal(self, kind: str) -> Place | None:
-        """Append the entry, if there is anything to say, as the last act of the transaction."""
-        return append(self._connection, kind, self._changes) if self._changes else None
+    @property
+    def body(self) -> str:
+        """What the entry will say; "" where there is nothing to say."""
+        return body_of(self._changes) if self._changes else ""
+
+    def seal(self, kind: str, body: str) -> None:
+        """Append the entry as the last act of the transaction; a server commits it at once."""
+        append(self._connection, kind, body)
 
 
 @cache
@@ -129,16 +164,38 @@ def _change(table: Table) -> Update:
     return update(table).where(table.c.id == bindparam("_number"))
 
 
-def append(connection: Connection, kind: str, changes: Sequence[Change]) -> Place:
-    """Append an entry; from here to the end of the transaction nobody else can."""
-    body = body_of(changes)
+def append(connection: Connection, kind: str, body: str) -> None:
+    """Append an entry; a server commits in the same go, so that nobody waits for this program.
+
+    In SQLite nobody else appends from here to the end of the transaction.
+    """
     if connection.dialect.name == "postgresql":
-        return Place(*connection.exec_driver_sql(_APPEND, (kind, body)).one())
+        commit_with(connection, _APPEND, (kind, body))
+        return
     number, previous, at = connection.exec_driver_sql(_LOCK["sqlite"]).one()
     entry = make_entry(number + 1, at, kind, previous, body)
     connection.exec_driver_sql(_ADD, astuple(entry))
     connection.exec_driver_sql(_ADVANCE, (entry.hash,))
-    return Place(entry.number, entry.hash)
+
+
+def mark(connection: Connection) -> Mark | None:
+    """Begin a transaction of a server, and return what it is known by; None: it cannot get lost."""
+    if connection.dialect.name != "postgresql":
+        return None
+    return Mark(*begin_with(connection, _MARK))
+
+
+def was_committed(connection: Connection, of: Mark, kind: str, body: str) -> bool:
+    """Say whether a transaction whose connection was lost has been committed.
+
+    Raises:
+        Unsettled: It may still be under way.
+    """
+    (is_under_way,) = begin_with(connection, _IS_UNDER_WAY, (of.xact,))
+    if is_under_way:
+        raise Unsettled
+    values = (of.number, kind, body)
+    return bool(connection.exec_driver_sql(_IS_THERE, values).scalar_one())
 
 
 def lock(connection: Connection) -> None:
@@ -149,13 +206,6 @@ def lock(connection: Connection) -> None:
 def begin_chain(connection: Connection) -> None:
     """Make the head of an empty chain."""
     connection.execute(insert(heads).values(name=CHAIN, number=0, previous="", hash=START))
-
-
-def has(connection: Connection, entry: Place) -> bool:
-    """Say whether the entry was committed, waiting for a transaction that is about to end."""
-    lock(connection)
-    query = select(entries.c.hash).filter_by(number=entry.number)
-    return connection.execute(query).scalar_one_or_none() == entry.hash
 
 
 def cleaned(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from usbprov.ledger import chain, migration
 from usbprov.ledger.address import LedgerPlace, PostgresAddress
 from usbprov.ledger.backend import Backend, Failure
-from usbprov.ledger.chain import Place, Write
+from usbprov.ledger.chain import Mark, Write
 from usbprov.ledger.sqlite import Sqlite
 
 T = TypeVar("T")
@@ -30,7 +30,9 @@ logger = logging.getLogger(__name__)
 class _Sent(Generic[T]):
     """What a transaction has come to when its commit is about to be sent."""
 
-    entry: Place | None
+    mark: Mark | None
+    kind: str
+    body: str
     result: T
 
 
@@ -86,12 +88,15 @@ class Database:
 
     def _write(self, kind: str, work: Callable[[Write], T], sent: list[_Sent[T]]) -> T:
         with self.backend.turn(), self._opened().begin() as connection:
-            if sent and sent[-1].entry and chain.has(connection, sent[-1].entry):
+            if sent and _was_committed(connection, sent[-1]):
                 return sent[-1].result
             sent.clear()
+            mark = chain.mark(connection)
             write = Write(connection)
             result = work(write)
-            sent.append(_Sent(write.seal(kind), result))
+            if body := write.body:
+                sent.append(_Sent(mark, kind, body, result))
+                write.seal(kind, body)
         return result
 
     def _repeated(self, run: Callable[[], T]) -> T:
@@ -103,7 +108,7 @@ class Database:
             except (SQLAlchemyError, OSError) as error:
                 if time.monotonic() + pause > deadline or not self._passes(error):
                     raise self.backend.translated(error) from None
-                logger.debug("the ledger is tried again: %s", error)
+                logger.debug("the ledger is tried again: %r", error)
             time.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
 
@@ -127,6 +132,12 @@ class Database:
             engine.dispose()
             raise
         return engine
+
+
+def _was_committed(connection: Connection, sent: _Sent[Any]) -> bool:
+    if sent.mark is None:
+        return False
+    return chain.was_committed(connection, sent.mark, sent.kind, sent.body)
 
 
 def _backend(place: LedgerPlace) -> Backend:

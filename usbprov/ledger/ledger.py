@@ -117,7 +117,8 @@ class Ledger:
         values = cleaned({**vars(new), "state": JobState.OPEN, "created": now, "updated": now})
 
         def work(write: Write) -> int:
-            write.alone()  # two at once would not see each other's job
+            # Two at once would not see each other's job.
+            write.alone_with("phone", f"{new.phone_serial} {new.phone_mac} {new.slot}")
             write.change_all(jobs, unfinished, {"state": JobState.SUPERSEDED, "updated": now})
             return write.insert(jobs, values)
 

@@ -25,6 +25,7 @@ from usbprov.errors import (
 )
 from usbprov.ledger.address import PostgresAddress
 from usbprov.ledger.backend import Failure
+from usbprov.ledger.chain import Unsettled
 
 if TYPE_CHECKING:
     import psycopg
@@ -151,7 +152,7 @@ class Postgres:
 
     def is_undone(self, error: Failure) -> bool:
         """Say whether the server rolled the transaction back for another's sake."""
-        return _state(error).startswith(_UNDONE)
+        return isinstance(error, Unsettled) or _state(error).startswith(_UNDONE)
 
     def translated(self, error: Failure) -> LedgerError:
         """Tell by the SQLSTATE; a connection that is refused while it is made has none."""
@@ -159,6 +160,8 @@ class Postgres:
         reason = " ".join(str(original).split())
         if isinstance(error, NoneFree):
             return LedgerBusy(self.name, "all connections are in use")
+        if isinstance(error, Unsettled):
+            return LedgerBusy(self.name, "the server still works on a write of a lost connection")
         state = _state(error)
         for known, meaning in _STATES:
             if state.startswith(known):
