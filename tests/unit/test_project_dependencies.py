@@ -37,6 +37,7 @@ PLACES = {
     ROOT / "usbprov" / "net" / "kerberos.py": "kerberos",
     ROOT / "usbprov" / "webservices" / "trust" / "ldap.py": "ldap",
     ROOT / "usbprov" / "ledger" / "postgres.py": "postgres",
+    ROOT / "usbprov" / "ledger" / "together.py": "postgres",
 }
 """The folders and files that may import what an extra has."""
 
