@@ -3,7 +3,7 @@
 import signal
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
@@ -120,7 +120,8 @@ def check(here: Place, dead: str) -> None:
     assert dict(phones(here)) == {
         job.phone_serial: (job.user, store[job.user or ""]) for job in jobs
     }
-    assert double_claims(here, dead) == []
+    claims = here.ledger.database.snapshot(changes_of_claims)
+    assert double_claims(claims, dead) == []
     assert here.ledger.claims.held() == []
     here.ledger.verify()
 
@@ -152,7 +153,7 @@ def phones(here: Place) -> Iterator[tuple[str, tuple[str, str | None]]]:
             yield info.serial, (user, info.slots[0].active_certificate)
 
 
-def double_claims(here: Place, dead: str) -> list[tuple[int, str]]:
+def double_claims(claims: Iterable[tuple[int, Change]], dead: str) -> list[tuple[int, str]]:
     """Return the claims that were taken while another bench than the dead one held them.
 
     The chain tells of every claim that was taken and given back, in order; a claim that is taken
@@ -160,7 +161,7 @@ def double_claims(here: Place, dead: str) -> list[tuple[int, str]]:
     """
     holders: dict[str, str] = {}
     doubles = []
-    for number, change in here.ledger.database.snapshot(_changes_of_claims):
+    for number, change in claims:
         key = str(change.row)
         if change.columns is None:
             holders.pop(key, None)
@@ -171,7 +172,8 @@ def double_claims(here: Place, dead: str) -> list[tuple[int, str]]:
     return doubles
 
 
-def _changes_of_claims(connection: Connection) -> list[tuple[int, Change]]:
+def changes_of_claims(connection: Connection) -> list[tuple[int, Change]]:
+    """Return what the chain's entries say of claims, with the entries' numbers."""
     rows = connection.execute(select(entries).order_by(entries.c.number))
     return [
         (entry.number, change)

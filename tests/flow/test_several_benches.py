@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 from benches.place import place
-from benches.shift import check, stage
+from benches.shift import check, double_claims, stage
 from postgres import cluster
+
+from usbprov.ledger.entries import Change
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -19,3 +21,15 @@ def test_one_that_is_killed_leaves_its_phones_to_the_other(tmp_path: Path) -> No
         check(here, dead="bench-2")
         boards = {row.bench for row in here.ledger.benches.changes().rows if row.port}
         assert boards == {"bench-1", "bench-2"}, "each was to show its ports to the other"
+
+
+def test_the_check_finds_a_claim_that_two_benches_had() -> None:
+    def claim(number: int, bench: str | None) -> tuple[int, Change]:
+        columns = bench and {"token": "ab", "bench": bench, "worker": "A1"}
+        return number, Change("claim", "user:1001", columns or None)
+
+    given_back = [claim(1, "bench-1"), claim(2, None), claim(3, "bench-2"), claim(4, None)]
+    assert double_claims(given_back, dead="bench-3") == []
+    inherited = [claim(1, "bench-3"), claim(2, "bench-1"), claim(3, None)]
+    assert double_claims(inherited, dead="bench-3") == []
+    assert double_claims(inherited, dead="bench-2") == [(2, "user:1001")]

@@ -71,21 +71,24 @@ class Neighbours:
         self._thread.join()
 
     def _run(self) -> None:
-        self._turn()
+        is_reached = self._turn()
         while not self._ended.wait(PERIOD if self._others.any_runs else ALONE_PERIOD):
-            self._turn()
-        self._turn()  # others see how it ended
+            is_reached = self._turn()
+        if is_reached:
+            self._turn()  # others see how it ended
         if self._own is not None:
             self._own.close()
 
-    def _turn(self) -> None:
-        """Read what is new, and post what has changed; a ledger that fails is asked again later."""
+    def _turn(self) -> bool:
+        """Read what is new, and post what has changed; False: the ledger fails, for now."""
         try:
             self._read()
             self._collect()
             self._post()
         except LedgerError as error:
             logger.warning("other benches are not seen: %s", error)
+            return False
+        return True
 
     def _read(self) -> None:
         now = time.monotonic()
