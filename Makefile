@@ -38,12 +38,19 @@ install-dev: $(INSTALLED_DEV) ## install usbprov and the tools of `make test`
 
 .PHONY: lint
 lint: $(INSTALLED_DEV) ## ruff, mypy --strict (for Linux, Windows, macOS), import-linter
+	$(MAKE) --jobs --output-sync=target --no-print-directory lint-style lint-types-here \
+	  lint-types-win32 lint-types-darwin lint-imports
+
+.PHONY: lint-style lint-types-here lint-imports
+lint-style:
 	$(RUN) ruff check $(SOURCES)
 	$(RUN) ruff format --check $(SOURCES)
+lint-types-here:
 	$(RUN) mypy
-	$(RUN) mypy --platform win32 --cache-dir .mypy_cache/win32
-	$(RUN) mypy --platform darwin --cache-dir .mypy_cache/darwin
 	$(RUN) mypy scripts benchmarks
+lint-types-%:
+	$(RUN) mypy --platform $* --cache-dir .mypy_cache/$*
+lint-imports:
 	$(BIN)/lint-imports --no-cache
 
 .PHONY: unit
