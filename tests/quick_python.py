@@ -2,8 +2,9 @@
 
 ``python -m usbprov.MODULE ARGUMENTS``, where ``python`` is this file. It hands over its arguments,
 environment, folder, user and standard streams, passes signals on, and ends as the program ends.
-Anything else than a module of usbprov, and an environment in which Python would start otherwise
-(PYTHONPATH and its like), is left to the real Python, in this process.
+Left to the real Python, in this process, is: anything else than a module of usbprov; an environment
+in which Python would start otherwise (PYTHONPATH and its like); and what is typed to at a terminal,
+whose foreground a fork of the server is not.
 
 It must start fast, in an emulated machine too. So it imports nothing but what is built in, and
 runs without the module ``site``.
@@ -48,7 +49,12 @@ def end(status: bytes) -> None:
 
 HARMLESS = {"PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"}
 otherwise = {n for n in os.environ if n.startswith("PYTHON")} - HARMLESS
-if otherwise or sys.argv[1:2] != ["-m"] or sys.argv[2].partition(".")[0] != "usbprov":
+if (
+    otherwise
+    or os.isatty(0)
+    or sys.argv[1:2] != ["-m"]
+    or sys.argv[2].partition(".")[0] != "usbprov"
+):
     be_python()
 connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
 connection.connect(os.path.join(os.path.dirname(sys.argv[0]), "socket"))  # noqa: PTH118, PTH120

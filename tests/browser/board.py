@@ -18,6 +18,22 @@ def shows(page: Page, label: str, state: str) -> None:
     expect(tile(page, label).locator(".state")).to_have_text(state)
 
 
+def scans(page: Page, text: str) -> None:
+    """Have a barcode scanner type where the focus is: a key each 5 ms by the keyboard's own clock.
+
+    A busy machine would make the pauses between keys as long as those of a hand.
+    """
+    keyboard = page.context.new_cdp_session(page)
+    keys = [{"key": letter, "text": letter} for letter in text]
+    enter = {"key": "Enter", "code": "Enter", "text": "\r", "windowsVirtualKeyCode": 13}
+    began = time.time()
+    for number, key in enumerate([*keys, enter]):
+        at = began + number * 0.005
+        keyboard.send("Input.dispatchKeyEvent", {"type": "keyDown", "timestamp": at, **key})
+        keyboard.send("Input.dispatchKeyEvent", {"type": "keyUp", "timestamp": at, **key})
+    keyboard.detach()
+
+
 def is_so(question: Callable[[], object], seconds: float = 30) -> None:
     """Wait until the answer is yes; for what happens outside the page."""
     end = time.monotonic() + seconds

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from board import is_so, shows, tile
+from board import is_so, scans, shows, tile
 from doubles.stage import ago
 from playwright.sync_api import expect
 
@@ -120,8 +120,7 @@ def test_what_counts_is_announced(stage, page):
 
 def test_a_scanner_types_wherever_the_focus_is(stage, page):
     tile(page, "A1").focus()
-    page.keyboard.type("1002")
-    page.keyboard.press("Enter")
+    scans(page, "1002")
 
     expect(page.locator("#link")).to_have_text("1002 is Bob Example; scan the phone")
     expect(page.locator("#details")).to_be_hidden()

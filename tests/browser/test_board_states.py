@@ -1,7 +1,7 @@
 """The board shows what becomes of a phone, from plugged to done, and of one that fails."""
 
 import pytest
-from board import is_so, shows, tile
+from board import is_so, scans, shows, tile
 from doubles.stage import REFUSED, ago
 from playwright.sync_api import expect
 
@@ -203,8 +203,8 @@ class TestPins:
 
     def test_a_scan_is_not_taken_for_one(self, stage, page):
         field = self.waiting(stage, page)
-        field.press_sequentially("64167F0A1B2C")
-        field.press("Enter")
+        field.focus()
+        scans(page, "64167F0A1B2C")
 
         expect(page.locator("#details-said")).to_contain_text("That came from a scanner.")
         expect(field).to_have_value("")

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from processes import STARTED, Station, station, wait_for
+from processes import PROGRAM, STARTED, Station, station, wait_for
 
 from usbprov.ledger.ledger import Ledger
 from usbprov.ledger.records import StepState
@@ -45,11 +45,12 @@ def pull_and_plug(running: Station, log: Path, words: str) -> str:
 
 
 def test_a_second_command_for_the_same_phone_is_told_who_has_it(tmp_path: Path) -> None:
-    with station(tmp_path, options=["--personality", "keygen-seconds=2"]) as running:
+    with station(tmp_path, options=["--personality", "keygen-seconds=4"]) as running:
         running.program = STARTED  # by its number it is named
         log = tmp_path / "debug.log"
         with running.provisioning(log=log) as process:
             wait_for(lambda: log.exists() and "JOB" in log.read_text(), "the key's making")
+            running.program = PROGRAM  # quick, as the key is soon made
             refused = running.run("info", "1-1")
             out, _ = process.communicate(timeout=60)
         assert refused.code == 3
