@@ -103,6 +103,10 @@ bench-rate: $(INSTALLED_DEV) ## 4 benches on one PostgreSQL against 1; ARGS='pho
 benches: $(INSTALLED_DEV) ## 4 benches, 400 phones, one PostgreSQL, one bench killed; ARGS='--phones 40'
 	PYTHONPATH=tests $(RUN) benches $(ARGS)
 
+.PHONY: bench64
+bench64: $(INSTALLED_DEV) ## 64 phones at once against a program that does nothing else; ARGS='1 8 64 --plot FILE'
+	$(BIN)/python benchmarks/bench64.py $(ARGS)
+
 .PHONY: docs
 docs: $(INSTALLED) ## regenerate docs/errors.md, docs/diagnosis.md and udev/
 	$(BIN)/python scripts/docs_errors.py
