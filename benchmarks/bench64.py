@@ -233,12 +233,13 @@ def usbprov(task: Task) -> Iterator["subprocess.Popen[str]"]:
     command: list[str | Path] = [
         *(sys.executable, "-m", "usbprov", "--bus", f"usbip://127.0.0.1:{task.bus}"),
         *("--lock-dir", task.states, "--ledger", task.ledgers / "ledger.sqlite3"),
-        *("bench", "run", roster, "--name", "bench64", "--until", str(len(task.ports)), "--json"),
+        *("bench", "run", roster, "--name", "bench64", "--until", str(len(task.ports))),
         *("--web-services-url", lab["web_services_url"], "--ca-file", lab["ca_file"]),
         *("--registrar", lab["registrar"], "--key", "host" if task.host_keys else "phone"),
     ]
     with views.open("w") as file, child(command) as process:
-        told(process)
+        assert process.stdout  # noqa: S101 - a pipe
+        process.stdout.readline()
         # What else it shows is taken away by another process, and costs this one nothing.
         with subprocess.Popen(["cat"], stdin=process.stdout, stdout=file):
             yield process

@@ -1,19 +1,37 @@
 """The servers as workers reach them: what can be shared is, and calls are bounded."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from usbprov.bench.limits import CallLimit, ClosableServices, LimitedRegistrar, LimitedServices
 from usbprov.bench.sharing import KEPT_SECONDS, Kept
 from usbprov.engine.job import SignsIn
+from usbprov.errors import ConfigInvalid
 from usbprov.net.site import Site
 from usbprov.webservices.ticket import TicketCache
 
 if TYPE_CHECKING:
     from usbprov.webservices.metadata import Offer
+
+_LATE_IMPORTS = (
+    "usbprov.registrar.kerberos",
+    "usbprov.registrar.ntlm",
+    "usbprov.registrar.sign_in",
+    "usbprov.registrar.taping",
+    "usbprov.webservices.client",
+    "usbprov.webservices.faults",
+    "usbprov.webservices.issue",
+    "usbprov.webservices.metadata",
+    "usbprov.webservices.methods",
+    "usbprov.webservices.publish",
+    "usbprov.webservices.trust.download",
+    "usbprov.webservices.trust.plan",
+)
+"""What is imported only when something is asked of a server, by the modules that import the rest."""
 
 GoOn = Callable[[], None]
 """Raises when a job must stop."""
@@ -60,6 +78,17 @@ class RealServers:
     tickets: TicketCache = field(default_factory=TicketCache)
     _chain: Kept[list[bytes]] = field(default_factory=lambda: Kept(KEPT_SECONDS))
     _offer: "Kept[Offer]" = field(default_factory=lambda: Kept(KEPT_SECONDS))
+
+    def prepare(self) -> None:
+        """Load and read all that the first phone would have to wait for; nothing is sent."""
+        from usbprov.net.tls import tls_context  # noqa: PLC0415 - only when needed
+        from usbprov.webservices import soap  # noqa: PLC0415
+
+        for name in _LATE_IMPORTS:
+            import_module(name)
+        soap.prepare()
+        with suppress(ConfigInvalid):  # told when a server is asked
+            tls_context(self.ca_file)
 
     @contextmanager
     def services(self, go_on: GoOn) -> Iterator[ClosableServices]:

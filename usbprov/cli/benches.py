@@ -1,6 +1,7 @@
 """A bench, put together for the commands: run, with its board, and what it came to."""
 
 import contextlib
+import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from usbprov.bench.bench import Bench, Setup
     from usbprov.bench.portmap import PortMap
     from usbprov.bench.roster import Roster
+    from usbprov.bench.servers import RealServers
     from usbprov.bench.web.address import BoardAddress
     from usbprov.ledger.ledger import Ledger
     from usbprov.net.site import Site
@@ -69,6 +71,8 @@ class Place:
             self.site,
             CallLimit(setup.bounds.calls),
         )
+        # While the operator plugs in the first phone.
+        threading.Thread(target=_prepare, args=(servers,), name="prepare", daemon=True).start()
         return Bench(setup, servers, self.ledger, self.buses, self.reach, self.ports.label_of)
 
 
@@ -88,6 +92,13 @@ def find_servers(users: "Roster", ca_file: "Path | None", site: "Site") -> "Disc
     found = discovered(DiscoveryRequest(domain=domain, ca_file=ca_file, site=site))
     click.echo(f"Web Services: {found.web_services_url} ({found.why})", err=True)
     return found
+
+
+def _prepare(servers: "RealServers") -> None:
+    from usbprov.phone.registry import drivers
+
+    drivers()
+    servers.prepare()
 
 
 @dataclass(frozen=True)

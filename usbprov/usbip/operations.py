@@ -6,7 +6,8 @@ want next and return the message (see ``decoding``).
 
 import struct
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeVar
 
 from usbprov.usbip.fields import (
@@ -32,6 +33,8 @@ MAX_INTERFACES = 64
 """Interfaces of a device that are kept of a list; Linux knows no more than 32."""
 
 _DEVICE = struct.Struct(f">{PATH_SIZE}s{BUSID_SIZE}sIIIHHHBBBBBB")
+_INTERFACE_COUNT = _DEVICE.size - 1
+"""Where in a device's record its number of interfaces is."""
 _COUNT = struct.Struct(">I")
 _TRIPLE = struct.Struct(">BBBx")
 
@@ -162,9 +165,11 @@ class ImportReply:
         return head if self.device is None else head + self.device.encode()
 
 
-def _device_of(record: bytes) -> ExportedDevice:
+@lru_cache(MAX_DEVICES)  # whoever watches an exporter is told the same several times a second
+def _device_of(record: bytes, interfaces: bytes = b"") -> ExportedDevice:
     path, busid, *numbers = _DEVICE.unpack(record)
-    return ExportedDevice(unpack_text(path), unpack_text(busid), *numbers)
+    triples = tuple(InterfaceTriple(*fields) for fields in _TRIPLE.iter_unpack(interfaces))
+    return ExportedDevice(unpack_text(path), unpack_text(busid), *numbers, interfaces=triples)
 
 
 def _parse_list_request(_status: int) -> Generator[int, bytes, DeviceListRequest]:
@@ -178,11 +183,10 @@ def _parse_list_reply(status: int) -> Generator[int, bytes, DeviceListReply]:
         raise MalformedMessage(f"a list of {count} devices")
     devices = []
     for _ in range(count):
-        device = _device_of((yield _DEVICE.size))
-        raw = (yield device.interface_count * _TRIPLE.size) if device.interface_count else b""
-        kept = raw[: MAX_INTERFACES * _TRIPLE.size]
-        triples = tuple(InterfaceTriple(*fields) for fields in _TRIPLE.iter_unpack(kept))
-        devices.append(replace(device, interfaces=triples))
+        record = yield _DEVICE.size
+        size = record[_INTERFACE_COUNT] * _TRIPLE.size
+        raw = (yield size) if size else b""
+        devices.append(_device_of(record, raw[: MAX_INTERFACES * _TRIPLE.size]))
     return DeviceListReply(tuple(devices), status)
 
 

@@ -133,6 +133,12 @@ def call(
     return cast("Answer", service[action.operation](_soapheaders=headers, **fields))
 
 
+def prepare() -> None:
+    """Read the WSDL of all operations now, so that the first call does not wait for it."""
+    for operation in Operation:
+        _document(operation.value.wsdl)
+
+
 def insert_of(content: bytes) -> Insert:
     """Return bytes to be inserted, with a marker that nobody can guess."""
     return Insert(f"here:{secrets.token_hex(16)}", content)
