@@ -31,7 +31,7 @@ _LATE_IMPORTS = (
     "usbprov.webservices.trust.download",
     "usbprov.webservices.trust.plan",
 )
-"""What is imported only when something is asked of a server, by the modules that import the rest."""
+"""What is imported only when something is asked of a server; they import the rest."""
 
 GoOn = Callable[[], None]
 """Raises when a job must stop."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from usbprov.engine.order import KeySource, Order
 from usbprov.engine.retry import Repeats, RetryPolicy, once
 from usbprov.ledger.ledger import Ledger
-from usbprov.ledger.records import JobRecord
+from usbprov.ledger.records import ArtifactKind, JobRecord
 from usbprov.phone.contract import Phone, PhoneInfo, Progress, SlotState
 from usbprov.phone.endpoint import Endpoint, endpoint_of
 from usbprov.phone.holding import HeldPhone
@@ -105,6 +105,7 @@ class Job:
             None where it has none.
         key_source: The order's, or what the plan chose.
         key_sha256: Digest of the public key that is certified.
+        kept: What the ledger has of the job, as far as that is known; see ``artifact``.
     """
 
     order: Order
@@ -133,6 +134,18 @@ class Job:
     certificate: bytes | None = None
     proof: Proof = field(default_factory=Proof)
     signed_in: "SignIn | None" = None
+    kept: dict[ArtifactKind, bytes | None] = field(default_factory=dict, repr=False)
+
+    def artifact(self, kind: ArtifactKind) -> bytes | None:
+        """Return what the ledger keeps of the job (DER), or None; it is read once."""
+        if kind not in self.kept:
+            self.kept[kind] = self.ledger.artifact(known(self.record).id, kind)
+        return self.kept[kind]
+
+    def keep(self, kind: ArtifactKind, data: bytes) -> None:
+        """Keep a request or certificate (DER) in the ledger."""
+        self.ledger.keep(known(self.record).id, kind, data)
+        self.kept[kind] = data
 
     @property
     def slot(self) -> SlotState:

@@ -34,6 +34,7 @@ from usbprov.errors import (
     UsbError,
     UsbprovError,
 )
+from usbprov.ledger.gathering import GatheringLedger
 from usbprov.ledger.records import ArtifactKind, JobState, StepState
 from usbprov.pki.certificates import load_certificate, summarise
 from usbprov.tape.clock import now
@@ -49,6 +50,7 @@ class Runner:
 
     def __init__(self, job: Job, listener: Listener) -> None:
         self._job = job
+        job.ledger = self._ledger = GatheringLedger(job.ledger)
         self._listener = listener
         self._reports: list[StepReport] = []
         self._passed: list[StepRetry] = []
@@ -63,7 +65,6 @@ class Runner:
             Interrupted: The phone went or the user stopped it, and a repeat will go on.
             UsbprovError: A step failed; ``result`` then has the steps so far.
         """
-        job = self._job
         self._look(StepName.IDENTIFY, self._identify)
         self._look(StepName.PLAN, self._make_plan)
         plan = known(self._plan)
@@ -73,9 +74,7 @@ class Runner:
             self._confirm(plan)
         else:
             self._open(plan)
-            for step in STEPS:
-                self._take(step)
-            job.ledger.finish(known(job.record).id, JobState.DONE)
+            self._take_all()
             self._outcome = Outcome.PROVISIONED
         return self.result()
 
@@ -144,14 +143,29 @@ class Runner:
         job.record = plan.resumes or job.ledger.open_job(plan.new)
         job.user = job.record.user
         self._listener(JobKnown(job.record, earlier=plan.resumes is not None))
-        # A job that is gone on with may have made its key in an earlier run.
-        earlier = job.ledger.steps(job.record.id)
-        self._key_begun = any(step.name == StepName.KEY for step in earlier)
+        if plan.resumes is None:
+            job.kept = dict.fromkeys(ArtifactKind)
+        else:  # it may have made its key in an earlier run
+            earlier = job.ledger.steps(job.record.id)
+            self._key_begun = any(step.name == StepName.KEY for step in earlier)
         for report in self._reports:
             state = StepState(report.mark.value)
             job.ledger.note_step(job.record.id, report.name, state, report.ms, report.learnt)
 
     # --- the steps proper
+
+    def _take_all(self) -> None:
+        """Take the steps in order; whatever ends them, what was learnt so far is written."""
+        try:
+            for step in STEPS:
+                self._take(step)
+            self._ledger.finish(known(self._job.record).id, JobState.DONE)
+        except ClaimLost:  # somebody else may write of this job now
+            self._ledger.drop()
+            raise
+        finally:
+            with suppress(LedgerError):  # the first error is the one to tell
+                self._ledger.flush()
 
     def _take(self, step: Step) -> None:
         """Do one step, unless it is found done, and record it before and after."""
@@ -186,6 +200,7 @@ class Runner:
         if job.held is None or not job.return_seconds:
             return False
         logger.info("step %s: %s; waiting for it to come back", name, error)
+        self._ledger.flush()  # it may be waited for until the program is ended
         self._listener(PhoneAwaited(name, job.return_seconds, str(error)))
         job.phone = job.held.wait_back(job.return_seconds)
         job.info = job.phone.info()

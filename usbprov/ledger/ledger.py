@@ -2,11 +2,11 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from sqlalchemy import (
     ColumnElement,
@@ -38,6 +38,8 @@ from usbprov.ledger.records import (
 )
 from usbprov.ledger.schema import artifacts, failures, jobs, steps
 from usbprov.ledger.verify import Verified, verify
+
+T = TypeVar("T")
 
 _MOST_DIGITS = 9
 """Of a job's number: what fits into the 32 bits that PostgreSQL gives it."""
@@ -122,12 +124,13 @@ class Ledger:
             write.change_all(jobs, unfinished, {"state": JobState.SUPERSEDED, "updated": now})
             return write.insert(jobs, values)
 
-        number = self.database.write("job opened", work)
+        number = self._write("job opened", work)
         return JobRecord(**values, id=number, error_code=None, error=None)
 
     def set_user(self, job: int, user: str) -> None:
         """Record whose phone it becomes, once the ticket has said so."""
-        self._update("user set", job, {"user": user})
+        changed = {"user": user, "updated": _now()}
+        self._later("user set", lambda write: write.change(jobs, job, changed))
 
     def finish(self, job: int, state: JobState, error: UsbprovError | None = None) -> None:
         """Set the job's state, and the error that stopped it with its facts, if one did."""
@@ -139,16 +142,12 @@ class Ledger:
             if write.change(jobs, job, values):
                 _set_facts(write, job, facts)
 
-        self.database.write("job finished", work)
+        self._write("job finished", work)
 
     def facts(self, job: int) -> Mapping[str, object]:
         """Return the typed fields of the error that stopped a job; empty where there are none."""
         rows = self._rows(select(failures.c.facts).filter_by(job=job))
         return json.loads(rows[0]["facts"]) if rows else {}
-
-    def _update(self, kind: str, job: int, values: Mapping[str, object]) -> None:
-        changed = {**values, "updated": _now()}
-        self.database.write(kind, lambda write: write.change(jobs, job, changed))
 
     def job(self, number: str) -> JobRecord:
         """Return the job of that number.
@@ -207,22 +206,21 @@ class Ledger:
 
     def begin_step(self, job: int, name: str) -> int:
         """Record that a step is about to have its effect; returns the attempt's number."""
-        return self._add_step("step begun", job, name, StepState.BEGUN)
+        row = {"job": job, "name": name, "state": StepState.BEGUN, "begun": _now()}
+        return self._write("step begun", lambda write: write.insert(steps, row))
 
     def end_step(
         self, attempt: int, state: StepState, ms: int, learnt: str = "", code: str | None = None
     ) -> None:
         """Record how an attempt ended: duration in ms, what was learnt, or the error's code."""
         values = {"state": state, "ms": ms, "learnt": learnt, "error_code": code}
-        self.database.write("step ended", lambda write: write.change(steps, attempt, values))
+        self._later("step ended", lambda write: write.change(steps, attempt, values))
 
     def note_step(self, job: int, name: str, state: StepState, ms: int, learnt: str) -> None:
         """Record, in one go, a step that had no effect."""
-        self._add_step("step noted", job, name, state, ms=ms, learnt=learnt)
-
-    def _add_step(self, kind: str, job: int, name: str, state: StepState, **values: object) -> int:
-        row = {"job": job, "name": name, "state": state, "begun": _now(), **values}
-        return self.database.write(kind, lambda write: write.insert(steps, row))
+        row = {"job": job, "name": name, "state": state, "begun": _now()}
+        told = {"ms": ms, "learnt": learnt}
+        self._later("step noted", lambda write: write.insert(steps, row | told))
 
     def steps(self, job: int) -> list[StepRecord]:
         """Return every attempt at every step of a job, in the order they were begun."""
@@ -233,7 +231,10 @@ class Ledger:
     # --- artifacts
 
     def keep(self, job: int, kind: ArtifactKind, data: bytes) -> None:
-        """Keep a request or certificate (DER); the same one twice is kept once."""
+        """Keep a request or certificate (DER); the same one twice is kept once.
+
+        A request can be signed again, so it is among what may wait; an answer is not.
+        """
         digest = hashlib.sha256(data).hexdigest()
         row = {"job": job, "kind": kind, "kept": _now(), "sha256": digest, "data": data}
         known = select(artifacts.c.id).filter_by(job=job, kind=kind, sha256=digest)
@@ -242,15 +243,14 @@ class Ledger:
             if write.execute(known).one_or_none() is None:
                 write.insert(artifacts, row, aside=["data"])
 
-        self.database.write("artifact kept", work)
+        put = self._later if kind is ArtifactKind.REQUEST else self._write
+        put("artifact kept", work)
 
     def reject(self, job: int, kind: ArtifactKind) -> None:
         """Put aside what the job keeps of that kind: it failed a check, and is evidence only."""
         where = [artifacts.c.job == job, artifacts.c.kind == kind]
         values = {"kind": ArtifactKind.REJECTED}
-        self.database.write(
-            "artifact rejected", lambda write: write.change_all(artifacts, where, values)
-        )
+        self._write("artifact rejected", lambda write: write.change_all(artifacts, where, values))
 
     def artifact(self, job: int, kind: ArtifactKind) -> bytes | None:
         """Return the newest object of that kind (DER), or None."""
@@ -263,6 +263,16 @@ class Ledger:
         columns = [column for column in artifacts.c if column.name != "id"]
         query = select(*columns).filter_by(job=job).order_by(artifacts.c.id)
         return [_artifact(row) for row in self._rows(query)]
+
+    # --- how it is written
+
+    def _write(self, kind: str, work: Callable[[Write], T]) -> T:
+        """Do it, durably."""
+        return self.database.write(kind, work)
+
+    def _later(self, kind: str, work: Callable[[Write], object]) -> None:
+        """Do what may wait until the next write; here it does not."""
+        self._write(kind, work)
 
     def _rows(self, query: Executable) -> Sequence[RowMapping]:
         return self.database.read(lambda connection: connection.execute(query).mappings().all())

@@ -6,7 +6,7 @@ want next and return the message (see ``decoding``).
 
 import struct
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TypeVar
 
@@ -168,8 +168,9 @@ class ImportReply:
 @lru_cache(MAX_DEVICES)  # whoever watches an exporter is told the same several times a second
 def _device_of(record: bytes, interfaces: bytes = b"") -> ExportedDevice:
     path, busid, *numbers = _DEVICE.unpack(record)
+    device = ExportedDevice(unpack_text(path), unpack_text(busid), *numbers)
     triples = tuple(InterfaceTriple(*fields) for fields in _TRIPLE.iter_unpack(interfaces))
-    return ExportedDevice(unpack_text(path), unpack_text(busid), *numbers, interfaces=triples)
+    return replace(device, interfaces=triples)
 
 
 def _parse_list_request(_status: int) -> Generator[int, bytes, DeviceListRequest]:

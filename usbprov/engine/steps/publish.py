@@ -15,7 +15,7 @@ def has_certificate(job: Job) -> bool:
 
     One that the check would refuse is no answer: it must be asked for again.
     """
-    kept = job.ledger.artifact(known(job.record).id, ArtifactKind.CERTIFICATE)
+    kept = job.artifact(ArtifactKind.CERTIFICATE)
     if kept is None:
         return False
     certificate = load_certificate(kept)
@@ -34,7 +34,7 @@ class PublishStep:
         """Take the answer out of the ledger, if it reached us."""
         if not has_certificate(job):
             return None
-        job.certificate = job.ledger.artifact(known(job.record).id, ArtifactKind.CERTIFICATE)
+        job.certificate = job.artifact(ArtifactKind.CERTIFICATE)
         return "the answer came before the interruption"
 
     def intent(self, job: Job) -> str:
@@ -52,5 +52,5 @@ class PublishStep:
         """
         services, ticket, request = job.connect(), known(job.ticket), known(job.request)
         job.certificate = job.retry(lambda: services.publish(ticket, request, job.endpoint))
-        job.ledger.keep(known(job.record).id, ArtifactKind.CERTIFICATE, job.certificate)
+        job.keep(ArtifactKind.CERTIFICATE, job.certificate)
         return f"issued and published for device {job.endpoint.instance}"

@@ -19,7 +19,7 @@ class RequestStep:
 
     def already(self, job: Job) -> str | None:
         """A kept request for the present key is used again."""
-        kept = job.ledger.artifact(known(job.record).id, ArtifactKind.REQUEST)
+        kept = job.artifact(ArtifactKind.REQUEST)
         if kept is None or key_digest(load_request(kept).public_key()) != job.key_sha256:
             return None
         job.request = kept
@@ -38,6 +38,6 @@ class RequestStep:
             raise ProtocolViolation(job.phone_name, str(error)) from None
         if key_digest(request.public_key()) != job.key_sha256:
             raise ProtocolViolation(job.phone_name, "its request is for another key")
-        job.ledger.keep(known(job.record).id, ArtifactKind.REQUEST, der)
+        job.keep(ArtifactKind.REQUEST, der)
         job.request = der
         return f"PKCS#10, {len(der)} bytes, signature verified"
