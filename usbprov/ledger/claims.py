@@ -10,9 +10,21 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, delete, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Executable,
+    Float,
+    RowMapping,
+    bindparam,
+    delete,
+    func,
+    or_,
+    select,
+    update,
+)
 
 from usbprov.ledger.chain import Write, cleaned
 from usbprov.ledger.clock import DatabaseTime
@@ -165,11 +177,20 @@ def _take(write: Write, kind: ClaimKind, key: str, worker: Worker) -> Claim | No
             "worker": worker.name,
         }
     )
-    times = {"since": DatabaseTime(), "until": DatabaseTime(worker.seconds)}
-    free = claims.c.until <= DatabaseTime()
-    statement = upsert(write.dialect, claims, values | times, free).returning(claims.c.until)
-    until = write.execute(statement).scalar_one_or_none()
+    given = values | {"seconds": float(worker.seconds)}
+    until = write.execute(_taking(write.dialect), given).scalar_one_or_none()
     return None if until is None else Claim(**values, until=until)
+
+
+@cache
+def _taking(dialect: str) -> Executable:
+    """Make the statement once: that takes longer than to execute it."""
+    names = ("kind", "key", "token", "bench", "worker")
+    lease = DatabaseTime(bindparam("seconds", type_=Float()))
+    values: dict[str, Any] = {name: bindparam(name) for name in names}
+    values |= {"since": DatabaseTime(), "until": lease}
+    free = claims.c.until <= DatabaseTime()
+    return upsert(dialect, claims, values, free).returning(claims.c.until)
 
 
 def _holder(write: Write, kind: ClaimKind, key: str) -> Held | None:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Float, bindparam
+from sqlalchemy import BindParameter, Float, bindparam
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.visitors import InternalTraversal
@@ -18,8 +18,10 @@ class DatabaseTime(ColumnElement[datetime]):
     inherit_cache = True
     _traverse_internals = [("seconds", InternalTraversal.dp_clauseelement)]  # noqa: RUF012
 
-    def __init__(self, seconds: float = 0.0) -> None:
-        self.seconds = bindparam(None, float(seconds), Float(), unique=True)
+    def __init__(self, seconds: "float | BindParameter[float]" = 0.0) -> None:
+        if not isinstance(seconds, BindParameter):
+            seconds = bindparam(None, float(seconds), Float(), unique=True)
+        self.seconds = seconds
 
 
 @compiles(DatabaseTime, "sqlite")
