@@ -9,13 +9,13 @@ from collections.abc import Mapping
 
 from usbprov.errors import HandshakeNotAgreed, RegistrarAnswerInvalid
 from usbprov.net.credentials import CertificateCredential
+from usbprov.registrar.curves import OpenSslCurves
 from usbprov.registrar.distant_key import DistantKey
 from usbprov.registrar.inner_alerts import failure
 from usbprov.registrar.tlslite_names import (
     X509,
     CipherSuite,
     HandshakeSettings,
-    TLSConnection,
     X509CertChain,
 )
 
@@ -51,7 +51,7 @@ class InnerTls:
         self._server = server
         self._key = DistantKey(credential)
         self._pipe = _Pipe()
-        self._tls = TLSConnection(self._pipe)
+        self._tls = OpenSslCurves(self._pipe)
         own = X509()
         own.parseBinary(credential.certificate)  # that one alone: no known client sends a chain
         self._work = self._tls.handshakeClientCert(

@@ -4,9 +4,10 @@ import warnings
 
 with warnings.catch_warnings():  # it imports asyncore, which Python has deprecated
     warnings.simplefilter("ignore", DeprecationWarning)
-    from tlslite.constants import AlertDescription, CipherSuite
-    from tlslite.errors import TLSLocalAlert, TLSRemoteAlert
+    from tlslite.constants import AlertDescription, CipherSuite, GroupName
+    from tlslite.errors import TLSIllegalParameterException, TLSLocalAlert, TLSRemoteAlert
     from tlslite.handshakesettings import HandshakeSettings
+    from tlslite.keyexchange import AECDHKeyExchange
     from tlslite.tlsconnection import TLSConnection
     from tlslite.utils.rsakey import RSAKey
     from tlslite.x509 import X509
@@ -14,11 +15,14 @@ with warnings.catch_warnings():  # it imports asyncore, which Python has depreca
 
 __all__ = [
     "X509",
+    "AECDHKeyExchange",
     "AlertDescription",
     "CipherSuite",
+    "GroupName",
     "HandshakeSettings",
     "RSAKey",
     "TLSConnection",
+    "TLSIllegalParameterException",
     "TLSLocalAlert",
     "TLSRemoteAlert",
     "X509CertChain",
