@@ -26,8 +26,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from bench64_plot import draw
+
 HERE = Path(__file__).resolve().parent
-COUNTS = (1, 8, 16, 32, 64, 112)
 GOAL_COUNT = 64
 PAIRS = 3
 
@@ -404,6 +405,7 @@ def main() -> int:
     parser.add_argument("phones", nargs="*", type=int, default=[GOAL_COUNT])
     parser.add_argument("--pairs", type=int, default=PAIRS, help="default: %(default)s")
     parser.add_argument("--keys", choices=["phones", "computer", "both"], default="both")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the figures as SVG")
     options = parser.parse_args()
     kinds = {"phones": [False], "computer": [True], "both": [False, True]}[options.keys]
     found: list[Figures] = []
@@ -413,7 +415,10 @@ def main() -> int:
             for count in options.phones:
                 found.append(measure(stage, count, options.pairs, host_keys=host_keys))
                 show(found[-1])
-    print(json.dumps([asdict(one) for one in found]))
+    rows = [asdict(one) for one in found]
+    print(json.dumps(rows))
+    if options.plot:
+        options.plot.write_text(draw(rows))
     goals = list(judged(found))
     for words, figure, most in goals:
         verdict = "met" if figure <= most else "MISSED"
