@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import replace
@@ -45,6 +46,9 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 logger = logging.getLogger(__name__)
+
+_FRESH = 5.0
+"""Seconds for which a phone is not asked again what it is; it cannot have been out of hand."""
 
 
 class Worker:
@@ -157,12 +161,13 @@ class Worker:
         self.desk.show(PortState.IDENTIFYING, attempt=self._again.attempt)
         with ExitStack() as stack:
             held = stack.enter_context(hold(self.candidate))
-            info = self._identify(held)
+            info, asked = self._identify(held), time.monotonic()
             given = self._user(held, info)
             entry = given.entry
             self._user_lease = given.lease
             self.desk.show(PortState.IDENTIFYING, user=entry.sip_uri or "", name=entry.name)
             job = self._job(held, given, stack)
+            job.info = info if time.monotonic() - asked < _FRESH else None
             runner = Runner(job, lambda event: self._told(job, event))
             try:
                 return runner.run()

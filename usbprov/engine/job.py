@@ -101,6 +101,7 @@ class Job:
         make_key: Makes an RSA key of so many bits, or has one that was made ahead.
         bench: The bench that does the job, or None.
         roster: The roster that it is done for, or None.
+        info: What the phone says of itself; whoever begins the job may have asked just before.
         clock_behind: How far the phone's clock was behind this computer's when it was asked, or
             None where it has none.
         key_source: The order's, or what the plan chose.

@@ -103,7 +103,7 @@ class Runner:
 
     def _identify(self) -> str:
         job = self._job
-        job.info = info = job.phone.info()
+        job.info = info = job.info or job.phone.info()
         if job.held:
             job.held.bind(info.identity)
         if info.clock is not None:

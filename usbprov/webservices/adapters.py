@@ -8,6 +8,7 @@ import tomllib
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -109,11 +110,24 @@ def load_pin_form(path: Path | None = None) -> PinForm:
     Raises:
         ConfigInvalid: The file cannot be read, or is no such form.
     """
-    source = str(path) if path else _OURS
+    return _site_form(path) if path else _our_form()
+
+
+@cache
+def _our_form() -> PinForm:
+    return _read_form(files(__package__).joinpath("pin.toml").read_bytes(), _OURS)
+
+
+def _site_form(path: Path) -> PinForm:
+    source = str(path)
     try:
-        data = path.read_bytes() if path else files(__package__).joinpath("pin.toml").read_bytes()
+        data = path.read_bytes()
     except OSError as error:
         raise ConfigInvalid(error.strerror or "it cannot be read", source) from None
+    return _read_form(data, source)
+
+
+def _read_form(data: bytes, source: str) -> PinForm:
     if len(data) > _MOST_BYTES:
         raise ConfigInvalid(f"it is larger than {_MOST_BYTES} bytes", source)
     try:
