@@ -475,6 +475,7 @@ class Bench:
             self._show()
             self._changed.notify_all()
         self._poke_waiting()
+        self._shop.tidier.tidy()
 
     def _note_done(self, phone: PhoneIdentity, result: Result) -> None:
         """Count a phone; one that was done before is no news."""

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from usbprov.bench.again import Patience
 from usbprov.bench.keypool import KeyPool
@@ -10,6 +10,7 @@ from usbprov.bench.leases import Leases
 from usbprov.bench.pins import PinDesk
 from usbprov.bench.secrets import Secrets
 from usbprov.bench.servers import Servers
+from usbprov.bench.tidying import Tidier
 from usbprov.bench.users import Users
 from usbprov.engine.order import Order
 from usbprov.engine.retry import RetryPolicy
@@ -40,6 +41,7 @@ class Shop:
         stopped: Set when the bench is to end.
         returned: Is told of a phone that was recognised; it may have been away.
         pins: Has PINs keyed in that no file has, or None.
+        tidier: Gives free memory back.
     """
 
     name: str
@@ -56,3 +58,4 @@ class Shop:
     stopped: threading.Event
     returned: Callable[[PhoneIdentity, str], None]
     pins: PinDesk | None = None
+    tidier: Tidier = field(default_factory=Tidier)

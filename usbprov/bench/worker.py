@@ -292,6 +292,7 @@ class Worker:
             self._again.reset()
         if event.step is StepName.PUBLISH:
             self._close_services()  # nothing more is asked of them, and a connection is memory
+            self._shop.tidier.tidy()
         if event.step is StepName.TICKET:
             self._secret_used = False
             user = job.user or self.desk.view.user

@@ -96,6 +96,7 @@ def find_servers(users: "Roster", ca_file: "Path | None", site: "Site") -> "Disc
 
 
 def _prepare(servers: "RealServers") -> None:
+    from usbprov.bench.tidying import Tidier
     from usbprov.phone.registry import drivers
 
     drivers()
@@ -103,6 +104,7 @@ def _prepare(servers: "RealServers") -> None:
     # What is there now stays; to look through it for garbage takes 50 ms each time.
     gc.collect()
     gc.freeze()
+    Tidier().tidy()
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,8 @@ from usbprov.usbip import (
 
 logger = logging.getLogger(__name__)
 
-_CHUNK = 1 << 16
+_CHUNK = 1 << 13
+"""Bytes read at a time: the thread of every open device holds so many while it waits."""
 _SEND_TIMEOUT = 10.0
 _UNLINK_TIMEOUT = 5.0
 """Seconds for the exporter to answer an unlink; without that, nothing is known of the device."""
