@@ -69,6 +69,16 @@ def test_keys_are_made_ahead_for_phones_that_will_come() -> None:
         wait_for(lambda: maker.begun == 5, "another one ahead")
 
 
+def test_none_is_made_ahead_for_more_phones_than_there_are_users() -> None:
+    maker = Maker()
+    maker.free.set()
+    with KeyPool(2048, 2, 3, maker, most=2) as keys:
+        keys.expect()
+        assert {keys.take(expected=True), keys.take()} == {1, 2}
+        assert keys.take() == 3, "whoever wants one gets it all the same"
+    assert maker.begun == 3
+
+
 def test_an_expected_key_that_is_given_up_is_there_for_the_next() -> None:
     maker = Maker()
     maker.free.set()

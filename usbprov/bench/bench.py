@@ -161,7 +161,12 @@ class Bench:
             users=self._users,
             secrets=setup.secrets,
             servers=servers,
-            keys=KeyPool(setup.order.bits, bounds.key_threads, bounds.keys_ahead),
+            keys=KeyPool(
+                setup.order.bits,
+                bounds.key_threads,
+                bounds.keys_ahead,
+                most=len(setup.roster.entries),
+            ),
             ledger=ledger,
             leases=self._leases,
             patience=setup.patience,

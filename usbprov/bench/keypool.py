@@ -32,6 +32,7 @@ class KeyPool:
         threads: int,
         ahead: int,
         make: "Callable[[int], RSAPrivateKey]" = _generate,
+        most: int | None = None,
     ) -> None:
         """Prepare.
 
@@ -40,11 +41,14 @@ class KeyPool:
             threads: How many make keys at a time.
             ahead: How many keys nobody has asked for yet are kept, once the first was expected.
             make: Makes one.
+            most: How many phones there may be in all: beyond that none is made ahead.
         """
         self._bits = bits
         self._threads = threads
         self._ahead = ahead
         self._make = make
+        self._most = most
+        self._taken = 0
         self._news = threading.Condition()
         self._ready: deque[RSAPrivateKey] = deque()
         self._failures: deque[Exception] = deque()
@@ -75,6 +79,7 @@ class KeyPool:
             self._begin()
             self._news.wait_for(lambda: self._ready or self._failures or self._closed)
             self._expected -= 1
+            self._taken += 1
             if self._closed:
                 msg = "no keys are made any more"
                 raise RuntimeError(msg)
@@ -88,11 +93,6 @@ class KeyPool:
         """Take back an ``expect``: the key will not be taken; it stays for the next."""
         with self._news:
             self._expected -= 1
-
-    def stop_ahead(self) -> None:
-        """Make none ahead any more: no more phones will come."""
-        with self._news:
-            self._spare = 0
 
     def close(self) -> None:
         """Give up every key that was not taken; may be called twice."""
@@ -126,7 +126,13 @@ class KeyPool:
 
     def _wanted(self) -> int:
         """Return how many keys are to be begun; the lock is held."""
-        return self._expected + self._spare - len(self._ready) - self._making
+        return self._expected + self._ahead_now() - len(self._ready) - self._making
+
+    def _ahead_now(self) -> int:
+        """Return how many are to be ready for phones that are not there yet."""
+        if self._most is None:
+            return self._spare
+        return min(self._spare, max(0, self._most - self._taken - self._expected))
 
     def _run(self) -> None:
         while self._next():
