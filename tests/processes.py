@@ -65,7 +65,7 @@ class Station:
 
     @property
     def environment(self) -> dict[str, str]:
-        return _environment(self.folder) | self.variables
+        return own_environment(self.folder) | self.variables
 
     @property
     def bus(self) -> str:
@@ -171,7 +171,7 @@ def station(folder: Path, phones: int = 1, options: Sequence[str] = ()) -> Itera
     seed(folder / "lab")
     command = [*PROGRAM, "lab", "up", "--dir", str(folder / "lab"), "--phones", str(phones)]
     lab = subprocess.Popen(
-        [*command, *options], stdout=subprocess.DEVNULL, env=_environment(folder)
+        [*command, *options], stdout=subprocess.DEVNULL, env=own_environment(folder)
     )
     facts = folder / "lab" / "lab.json"
     at_station: Station | None = None
@@ -188,7 +188,7 @@ def _text(path: Path) -> str:
     return path.read_text() if path.exists() else ""
 
 
-def _environment(folder: Path) -> dict[str, str]:
+def own_environment(folder: Path) -> dict[str, str]:
     """Give the child a home of its own, and nothing of the tester's settings."""
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "PYTHONPATH") if name in os.environ}
     coverage = {name: value for name, value in os.environ.items() if name.startswith("COV")}

@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import os
 import re
 import subprocess
 import threading
@@ -12,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Self
 
-from processes import PATIENCE, PROGRAM
+from processes import PATIENCE, STARTED, own_environment
 
 View = dict[str, Any]
 DONE, FAILED = "done: unplug", "failed"
@@ -42,7 +41,7 @@ class Shown:
 class Program:
     """One run of the program; a context manager."""
 
-    def __init__(self, command: list[str], home: Path, shown: Shown) -> None:
+    def __init__(self, command: list[str], folder: Path, shown: Shown) -> None:
         self.shown = shown
         self.steps = 0
         self.summary: View | None = None
@@ -51,11 +50,11 @@ class Program:
         self._changed = threading.Condition(threading.RLock())
         self._ended = False
         self._process = subprocess.Popen(
-            [*PROGRAM, *command],
+            [*STARTED, *command],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=_environment(home),
+            env=own_environment(folder),
         )
         self._readers = [
             threading.Thread(target=self._read, args=(pipe, take), daemon=True)
@@ -65,7 +64,7 @@ class Program:
             )
         ]
         self._words: list[str] = []
-        self._log = (home / "program.log").open("ab")
+        self._log = (folder / "program.log").open("ab")
 
     def __enter__(self) -> Self:
         for reader in self._readers:
@@ -199,10 +198,3 @@ class _Board:
             connection.request("POST", path, json.dumps(body), headers)
             response = connection.getresponse()
             return response.headers, json.loads(response.read())
-
-
-def _environment(home: Path) -> dict[str, str]:
-    """Give the program a home of its own, and nothing of the tester's settings."""
-    kept = {name: os.environ[name] for name in ("PATH", "LANG", "PYTHONPATH") if name in os.environ}
-    names = ("HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "USBPROV_LOCK_DIR")
-    return kept | dict.fromkeys(names, str(home))

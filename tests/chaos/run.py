@@ -55,6 +55,7 @@ class Outcome:
 def run(plan: Plan, folder: Path) -> Outcome:
     """Do what the plan says, in a folder of its own; says what came of it."""
     outcome, began = Outcome(plan.seed), time.monotonic()
+    (folder / "home").mkdir()
     with ExitStack() as stack:
         server = stack.enter_context(Server(folder, plan.size.phones))
         desk = stack.enter_context(Desk(server.folder, plan))
@@ -85,7 +86,6 @@ class Chaos:
         self._roster = folder / "users.csv"
         self._shown = Shown()
         self._facts = server.facts
-        self._home.mkdir()
         rows = [f"{u.extension},{u.sip_uri},{u.pin}" for u in server.users]
         self._roster.write_text("\n".join(["extension,sip address,pin", *rows]) + "\n")
 
@@ -123,7 +123,7 @@ class Chaos:
         return truth.complaints(facts)
 
     def _complain(self, words: str) -> None:
-        if words:
+        if words and words not in self._outcome.complaints:
             self._outcome.complaints.append(words)
 
     # --- the program
@@ -151,7 +151,7 @@ class Chaos:
             *("--web-services-url", facts["web_services_url"], "--registrar", facts["registrar"]),
             *("--ca-file", facts["ca_file"], "--until", str(self._plan.size.phones)),
         ]
-        return Program(command, self._home, self._shown)
+        return Program(command, self._folder, self._shown)
 
     # --- the server
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from processes import PATIENCE, STARTED, wait_for
+from processes import PATIENCE, STARTED, own_environment, wait_for
 
 from chaos.plan import ENDED, KILLED, Outage
 from usbprov.lab.faults import faults_of, parse_fault
@@ -35,7 +35,8 @@ class Server:
         self.folder = folder / "lab"
         self.users: Sequence[LabUser] = synthetic_users(users)
         self.is_well = True
-        self._said = folder / "server.txt"
+        self._environment = own_environment(folder)
+        self._said = folder / "server.log"
         self._users_file = folder / "users.toml"
         write_users(self._users_file, self.users)
         self._ports = _free_ports(3)
@@ -60,7 +61,10 @@ class Server:
         command = [*STARTED, "lab", "up", "--dir", str(self.folder), "--users"]
         with self._said.open("ab") as said:
             process = subprocess.Popen(
-                [*command, str(self._users_file), *ports], stdout=subprocess.DEVNULL, stderr=said
+                [*command, str(self._users_file), *ports],
+                stdout=subprocess.DEVNULL,
+                stderr=said,
+                env=self._environment,
             )
         self._process = process
 
