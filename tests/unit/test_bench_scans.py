@@ -185,6 +185,28 @@ def test_a_wrong_pair_can_be_scanned_anew_until_the_job_begins(table):
         table.scan("EMU1")
 
 
+def test_a_phone_that_was_pulled_can_be_scanned_anew(table):
+    table.plug(ONE)
+    table.scan(ONE.mac, "1001")
+    table.scans.unplugged("A1")
+
+    table.scan(ONE.mac, "1001")
+    assert table.scan(ONE.mac, "1002").startswith("sip:bob@contoso.test gets")
+    table.scan(TWIN.mac, "1001")
+
+    assert table.plug(TWIN) == ALICE
+
+
+def test_the_last_badge_holds_for_a_phone_that_was_scanned_under_both_its_numbers(table):
+    entries = (ALICE, RosterEntry(3, "1002", "sip:bob@contoso.test"), CAROL)
+    table = Table((*entries, RosterEntry(5, "1004", "sip:dan@contoso.test", serial="EMU1")))
+    table.scan("EMU1", "1001")
+    table.scan(ONE.mac, "1004")
+
+    assert table.plug(ONE) == table.free[-1]
+    assert table.plug(TWIN, "A2") == Wait("scan this phone, then the badge of its user")
+
+
 def test_a_job_that_was_given_up_frees_the_phone(table):
     table.plug(ONE)
     table.scan("EMU1", "1001")

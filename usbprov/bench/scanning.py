@@ -58,6 +58,12 @@ class PhoneCode:
         its = PhoneCode.of(phone)
         return self.serial in ("", its.serial) and self.mac in ("", its.mac)
 
+    def shares(self, other: "PhoneCode") -> bool:
+        """Say whether both have a number in common, and none in which they differ."""
+        pairs = [(self.serial, other.serial), (self.mac, other.mac)]
+        both = [(one, another) for one, another in pairs if one and another]
+        return bool(both) and all(one == another for one, another in both)
+
     def __str__(self) -> str:
         return f"MAC {self.mac}" if self.mac else f"serial {self.serial}"
 
@@ -106,11 +112,10 @@ class ByScan:
         if begun is not None and begun in free:
             return begun
         self._begun.pop(phone, None)
-        pair = next((pair for pair in self._pairs if pair.code.fits(phone)), None)
+        pair = self._last_scanned(phone)
         if pair is None:
             is_scanned = self._scanned is not None and self._scanned.code.fits(phone)
             return Wait(_BADGE_NOW if is_scanned else _PHONE_FIRST)
-        self._pairs.remove(pair)
         refusal = reserved(pair.entry, phone, self._roster)
         if refusal is not None:
             return refusal
@@ -155,6 +160,12 @@ class ByScan:
         if self._scanned is None or self._is_late(self._scanned, now):
             return "a phone"
         return f"the badge for {self._scanned.words}"
+
+    def _last_scanned(self, phone: PhoneIdentity) -> _Pair | None:
+        """Take out what was scanned for a phone; the last holds, if it was under two numbers."""
+        found = [pair for pair in self._pairs if pair.code.fits(phone)]
+        self._pairs = [pair for pair in self._pairs if pair not in found]
+        return found[-1] if found else None
 
     def _is_late(self, scanned: _Scanned, now: float) -> bool:
         return now - scanned.at > self._patience
@@ -223,7 +234,7 @@ class ByScan:
     def _is_same(self, one: PhoneCode, other: PhoneCode) -> bool:
         """Say whether two codes are one phone's, as far as is known."""
         known = [phone for phone in self._plugged.values() if one.fits(phone)]
-        return one == other or any(other.fits(phone) for phone in known)
+        return one.shares(other) or any(other.fits(phone) for phone in known)
 
     def _label_of(self, code: PhoneCode) -> str:
         return next((at for at, phone in self._plugged.items() if code.fits(phone)), "")
