@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from processes import Station, station
+from processes import STARTED, Station, station
 
 from soak.hands import Habits, Hands
 from soak.plot import plot
@@ -83,6 +83,7 @@ def _soak(chosen: Chosen) -> list[Finding]:
     write_roster(roster, read_users(users))
     with contextlib.ExitStack() as stack:
         at = stack.enter_context(station(chosen.folder, 0, ["--users", str(users)]))
+        at.program = STARTED
         bus = stack.enter_context(Exporter({}))
         chance = random.Random(chosen.seed)
         box = Box(chosen.folder / "lab", bus, chance)

@@ -21,12 +21,14 @@ class Bounds:
         growth_mib: Growth of the memory after the warm-up, by a straight line through all samples.
         handles: The same of the open handles, for as many phones at work; and of the threads.
         threads: Threads at most, at any time.
+        least_seconds: A run that went on for less after its warm-up says nothing about growth.
         stuck_seconds: A port at which nothing changes for longer is stuck.
     """
 
     growth_mib: float = 4.0
     handles: float = 3.0
     threads: int = 120
+    least_seconds: float = 600.0
     stuck_seconds: float = 60.0
 
 
@@ -56,6 +58,14 @@ def settled(samples: Sequence[Sample]) -> Sequence[Sample]:
     last = samples[-1]
     end = next(sample.seconds for sample in samples if sample.phones == last.phones)
     return [sample for sample in samples if end * WARM_UP <= sample.seconds <= end]
+
+
+def _says(good: bool, words: str, samples: Sequence[Sample], bounds: Bounds) -> Finding:
+    """Return what was found of growth; of a run that was too short nothing is."""
+    after = settled(samples)
+    if after[-1].seconds - after[0].seconds >= bounds.least_seconds:
+        return Finding(good, words)
+    return Finding(True, f"{words}; NOT JUDGED: the run was too short for that")
 
 
 def growth(samples: Sequence[Sample], of: Of, apart_from: Of | None = None) -> float:
@@ -97,7 +107,7 @@ def _memory(samples: Sequence[Sample], bounds: Bounds) -> Finding:
         f"{grown * 1024 / max(phones, 1):+.2f} KiB a phone ({phones} phones); "
         f"at most {most:.1f} MiB; allowed: {bounds.growth_mib:+g} MiB"
     )
-    return Finding(grown <= bounds.growth_mib, words)
+    return _says(grown <= bounds.growth_mib, words, samples, bounds)
 
 
 def _handles(samples: Sequence[Sample], bounds: Bounds) -> Finding:
@@ -108,7 +118,7 @@ def _handles(samples: Sequence[Sample], bounds: Bounds) -> Finding:
         f"at most {most} at a time; "
         f"allowed: {bounds.handles:+g}"
     )
-    return Finding(grown <= bounds.handles, words)
+    return _says(grown <= bounds.handles, words, samples, bounds)
 
 
 def _threads(samples: Sequence[Sample], bounds: Bounds) -> Finding:
@@ -118,7 +128,9 @@ def _threads(samples: Sequence[Sample], bounds: Bounds) -> Finding:
         f"threads: {grown:+.2f} likewise, at most {most} at a time; "
         f"allowed: {bounds.handles:+g} and {bounds.threads}"
     )
-    return Finding(most <= bounds.threads and grown <= bounds.handles, words)
+    if most > bounds.threads:
+        return Finding(False, words)
+    return _says(grown <= bounds.handles, words, samples, bounds)
 
 
 def _stuck(samples: Sequence[Sample], bounds: Bounds) -> Finding:

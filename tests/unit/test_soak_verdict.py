@@ -102,9 +102,17 @@ def test_more_phones_at_work_in_the_end_are_no_leak() -> None:
     ]
 
 
+def test_a_run_that_is_too_short_for_a_trend_says_so() -> None:
+    leaking = hour(lambda s: replace(s, handles=s.handles + s.done // 10))[:60]
+    assert bad(leaking) == []
+    assert sum("NOT JUDGED" in finding.words for finding in judge(leaking, Bounds())) == 3
+    swarm = [replace(sample, threads=200) for sample in leaking]
+    assert bad(swarm) == ["threads"]
+
+
 def test_the_words_name_the_port_that_was_stuck() -> None:
     stuck = replace(_moment(700.0), oldest_seconds=90, oldest="1-2.3 installing")
-    (*_, finding) = judge([*hour()[:60], stuck, *hour()[70:]], Bounds())
+    (*_, finding) = judge([*hour()[:69], stuck, *hour()[70:]], Bounds())
     assert not finding.good
     assert "90.0 s at most" in finding.words
     assert "1-2.3 installing, at 700 s" in finding.words
