@@ -1,5 +1,6 @@
 """What the samples of a soak come to. Pure: samples in, findings out."""
 
+import itertools
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,8 @@ class Bounds:
     """What is still good.
 
     Attributes:
-        growth_mib: Growth of the memory after the warm-up, by a straight line through all samples.
+        growth_mib: Growth of the memory after the warm-up, by a straight line through all samples,
+            apart from what the most phones that were at work at once have taken.
         handles: The same of the open handles, for as many phones at work; and of the threads.
         threads: Threads at most, at any time.
         least_seconds: A run that went on for less after its warm-up says nothing about growth.
@@ -88,6 +90,13 @@ def growth(samples: Sequence[Sample], of: Of, apart_from: Of | None = None) -> f
     return slope * (after[-1].seconds - after[0].seconds)
 
 
+def most_at_work(samples: Sequence[Sample]) -> Of:
+    """Return the figure that says how many phones had been at work at once by then, at most."""
+    peaks = itertools.accumulate((sample.working for sample in samples), max)
+    by_time = dict(zip((sample.seconds for sample in samples), peaks, strict=True))
+    return lambda sample: by_time[sample.seconds]
+
+
 def _rest(values: Sequence[float], beside: Sequence[float]) -> list[float]:
     """Return what is left of values when what follows others linearly is taken away."""
     if len(set(beside)) < 2:
@@ -98,13 +107,16 @@ def _rest(values: Sequence[float], beside: Sequence[float]) -> list[float]:
 
 def _memory(samples: Sequence[Sample], bounds: Bounds) -> Finding:
     after = settled(samples)
-    grown = growth(samples, lambda sample: sample.rss_kib / 1024)
+    """Judge the memory apart from what the most phones at once took, which stays with the heap."""
+    plain = growth(samples, lambda sample: sample.rss_kib / 1024)
+    grown = growth(samples, lambda sample: sample.rss_kib / 1024, most_at_work(samples))
     minutes = (after[-1].seconds - after[0].seconds) / 60
     phones = after[-1].done - after[0].done
     most = max(sample.rss_kib for sample in samples) / 1024
     words = (
         f"memory: {grown:+.2f} MiB by regression over the last {minutes:.0f} min, "
-        f"{grown * 1024 / max(phones, 1):+.2f} KiB a phone ({phones} phones); "
+        f"{grown * 1024 / max(phones, 1):+.2f} KiB a phone ({phones} phones), "
+        f"apart from the most phones at work at once; {plain:+.2f} MiB with that; "
         f"at most {most:.1f} MiB; allowed: {bounds.growth_mib:+g} MiB"
     )
     return _says(grown <= bounds.growth_mib, words, samples, bounds)

@@ -102,6 +102,18 @@ def test_more_phones_at_work_in_the_end_are_no_leak() -> None:
     ]
 
 
+def test_what_more_phones_at_once_have_taken_is_no_leak_but_hides_none() -> None:
+    def crowded(sample: Sample) -> Sample:
+        work = 5 + 2 * (sample.seconds >= 1500) + 4 * (sample.seconds >= 2600)
+        return replace(sample, working=work, rss_kib=sample.rss_kib + 800 * work)
+
+    samples = hour(crowded)
+    assert growth(samples, lambda sample: sample.rss_kib) > 5 * 1024
+    assert bad(samples) == []
+    leaking = hour(lambda s: replace(crowded(s), rss_kib=crowded(s).rss_kib + s.done * 5))
+    assert bad(leaking) == ["memory"]
+
+
 def test_a_run_that_is_too_short_for_a_trend_says_so() -> None:
     leaking = hour(lambda s: replace(s, handles=s.handles + s.done // 10))[:60]
     assert bad(leaking) == []
