@@ -150,7 +150,7 @@ class _Run:
 
     def _sample(self) -> None:
         pid, shift = self._bench.process.pid, self._hands.shift
-        cost, (occupied, working) = cost_of(pid), self._hands.counts()
+        cost, (occupied, working) = cost_of(pid, self._at.ledger), self._hands.counts()
         age, where = self._hands.oldest()
         sample = Sample(
             seconds=round(self._passed, 2),
@@ -167,6 +167,7 @@ class _Run:
             working=working,
             oldest_seconds=round(age, 1),
             oldest=where,
+            ledger_handles=cost.ledger_handles,
         )
         self.record.add(sample)
         if len(self.record.samples) % 6 == 0:
@@ -177,7 +178,7 @@ class _Run:
         if not self._bench.runs:
             return Finding(False, f"the bench ended by itself: {self._bench.process.returncode}")
         self._sample()
-        passed, cost = self._passed, cost_of(self._bench.process.pid)
+        passed, cost = self._passed, cost_of(self._bench.process.pid, self._at.ledger)
         own, lab = time.process_time() - self._cpu, cpu_seconds(self._at.lab.pid)
         print(f"at rest: {cost}", flush=True)
         print(f"of one core: bench {cost.cpu_seconds / passed:.1%}, lab {lab / passed:.1%}, "

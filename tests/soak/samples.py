@@ -1,8 +1,9 @@
 """What a process costs at a moment, as Linux tells it, and how the bench stands."""
 
+import contextlib
 import csv
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -30,6 +31,7 @@ class Sample:
         working: Ports that are in a working state now.
         oldest_seconds: How long nothing has changed at the port where that is longest.
         oldest: That port and its state.
+        ledger_handles: Those of the open handles that are the ledger's files.
     """
 
     seconds: float
@@ -46,6 +48,7 @@ class Sample:
     working: int
     oldest_seconds: float
     oldest: str
+    ledger_handles: int = 0
 
 
 @dataclass(frozen=True)
@@ -54,24 +57,33 @@ class Cost:
 
     rss_kib: int
     handles: int
+    ledger_handles: int
     threads: int
     cpu_seconds: float
 
 
-def cost_of(pid: int) -> Cost:
-    """Read /proc of a process that runs.
+def cost_of(pid: int, ledger: Path) -> Cost:
+    """Read /proc of a process that runs and has a ledger.
 
     Raises:
         OSError: It has ended.
     """
     of = Path("/proc") / str(pid)
+    files = list(_open_files(of / "fd"))
     status = dict(line.split(":", 1) for line in (of / "status").read_text().splitlines())
     return Cost(
         rss_kib=int(status["VmRSS"].split()[0]),
-        handles=sum(1 for _ in (of / "fd").iterdir()),
+        handles=len(files),
+        ledger_handles=sum(file.startswith(str(ledger.absolute())) for file in files),
         threads=int(status["Threads"]),
         cpu_seconds=cpu_seconds(pid),
     )
+
+
+def _open_files(of: Path) -> Iterator[str]:
+    for handle in of.iterdir():
+        with contextlib.suppress(FileNotFoundError):  # it was closed just now
+            yield str(handle.readlink())
 
 
 def cpu_seconds(pid: int) -> float:
@@ -103,7 +115,7 @@ class Record:
 
 
 def read(lines: Iterable[str]) -> list[Sample]:
-    """Read the lines of such a file back."""
+    """Read the lines of such a file back; older ones may lack the last columns."""
     kinds = {field.name: field.type for field in fields(Sample)}
     made = {"int": int, "float": float, "str": str}
     return [
@@ -111,6 +123,7 @@ def read(lines: Iterable[str]) -> list[Sample]:
             **{
                 name: made[kind if isinstance(kind, str) else kind.__name__](row[name])
                 for name, kind in kinds.items()
+                if name in row
             }
         )
         for row in csv.DictReader(lines)

@@ -22,6 +22,7 @@ class Bounds:
         growth_mib: Growth of the memory after the warm-up, by a straight line through all samples,
             apart from what the most phones that were at work at once have taken.
         handles: The same of the open handles, for as many phones at work; and of the threads.
+        ledger_handles: Open handles of the ledger at most, at any time.
         threads: Threads at most, at any time.
         least_seconds: A run that went on for less after its warm-up says nothing about growth.
         stuck_seconds: A port at which nothing changes for longer is stuck.
@@ -29,6 +30,7 @@ class Bounds:
 
     growth_mib: float = 4.0
     handles: float = 3.0
+    ledger_handles: int = 20
     threads: int = 120
     least_seconds: float = 600.0
     stuck_seconds: float = 60.0
@@ -123,14 +125,22 @@ def _memory(samples: Sequence[Sample], bounds: Bounds) -> Finding:
 
 
 def _handles(samples: Sequence[Sample], bounds: Bounds) -> Finding:
-    grown = growth(samples, lambda sample: sample.handles, lambda sample: sample.working)
+    """Judge the handles but for the ledger's, whose pool opens some more, up to its bound."""
+    grown = growth(samples, _but_for_the_ledger, lambda sample: sample.working)
     most = max(sample.handles for sample in samples)
+    ledger = max(sample.ledger_handles for sample in samples)
     words = (
         f"handles: {grown:+.2f} for as many phones at work, by regression after the warm-up, "
-        f"at most {most} at a time; "
-        f"allowed: {bounds.handles:+g}"
+        f"at most {most} at a time, {ledger} of them the ledger's; "
+        f"allowed: {bounds.handles:+g}, and {bounds.ledger_handles}"
     )
+    if ledger > bounds.ledger_handles:
+        return Finding(False, words)
     return _says(grown <= bounds.handles, words, samples, bounds)
+
+
+def _but_for_the_ledger(sample: Sample) -> float:
+    return sample.handles - sample.ledger_handles
 
 
 def _threads(samples: Sequence[Sample], bounds: Bounds) -> Finding:

@@ -75,11 +75,19 @@ def test_what_caches_take_in_the_beginning_does_not_count() -> None:
     [
         ("memory", lambda s: replace(s, rss_kib=s.rss_kib + int(s.done * 5))),
         ("handles", lambda s: replace(s, handles=s.handles + s.done // 300)),
+        ("handles", lambda s: replace(s, ledger_handles=21 if s.seconds > 3000 else 8)),
         ("threads", lambda s: replace(s, threads=s.threads + s.done // 300)),
         ("threads", lambda s: replace(s, threads=200 if s.seconds == 1800 else s.threads)),
         ("ports", lambda s: replace(s, oldest_seconds=61) if s.seconds == 100 else s),
     ],
-    ids=["5 KiB a phone", "a handle in 300", "a thread in 300", "a swarm of threads", "stuck"],
+    ids=[
+        "5 KiB a phone",
+        "a handle in 300",
+        "a ledger's pool",
+        "a thread in 300",
+        "a swarm of threads",
+        "stuck",
+    ],
 )
 def test_a_leak_or_a_stuck_port_is_found(what: str, change: Change) -> None:
     assert bad(hour(change)) == [what]
@@ -114,6 +122,14 @@ def test_what_more_phones_at_once_have_taken_is_no_leak_but_hides_none() -> None
     assert bad(leaking) == ["memory"]
 
 
+def test_the_ledgers_pool_may_grow_to_its_bound() -> None:
+    def opened(sample: Sample) -> Sample:
+        ledger = 5 + 2 * int(sample.seconds / 600)
+        return replace(sample, handles=sample.handles + ledger, ledger_handles=ledger)
+
+    assert bad(hour(opened)) == []
+
+
 def test_a_run_that_is_too_short_for_a_trend_says_so() -> None:
     leaking = hour(lambda s: replace(s, handles=s.handles + s.done // 10))[:60]
     assert bad(leaking) == []
@@ -138,10 +154,12 @@ def test_samples_come_back_from_their_file(tmp_path: Path) -> None:
     assert sampling.read(io.StringIO(text)) == record.samples == hour()[:5]
 
 
-def test_the_cost_of_this_process_is_read() -> None:
-    cost = sampling.cost_of(os.getpid())
+def test_the_cost_of_this_process_is_read(tmp_path: Path) -> None:
+    with (tmp_path / "ledger.sqlite3").open("w"):
+        cost = sampling.cost_of(os.getpid(), tmp_path / "ledger.sqlite3")
     assert cost.rss_kib > 5_000
-    assert cost.handles >= 3
+    assert cost.handles >= 4
+    assert cost.ledger_handles == 1
     assert cost.threads >= 1
     assert cost.cpu_seconds > 0
 
