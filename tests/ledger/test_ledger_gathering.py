@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 from jobs import NEW
 
-from usbprov.errors import LedgerError
-from usbprov.ledger.chain import Write
+from usbprov.errors import LedgerBusy
 from usbprov.ledger.gathering import GatheringLedger
 from usbprov.ledger.ledger import Ledger
 from usbprov.ledger.records import ArtifactKind, JobState, StepState
@@ -67,12 +66,12 @@ def test_what_could_not_be_written_is_not_forgotten(
         job = mine.open_job(replace(NEW, slot=1)).id
         mine.note_step(job, "plan", StepState.DONE, 1, "")
 
-        def fail(_write: Write, _kind: str) -> None:
-            raise OSError("the disk is full")
+        def fail(*_: object) -> None:
+            raise LedgerBusy("the ledger", "locked")
 
         with monkeypatch.context() as patch:
-            patch.setattr(Write, "seal", fail)
-            with pytest.raises(LedgerError):
+            patch.setattr(mine.database, "write", fail)
+            with pytest.raises(LedgerBusy):
                 mine.begin_step(job, "ticket")
         assert ledger.steps(job) == []
         mine.begin_step(job, "ticket")
