@@ -23,7 +23,7 @@ from usbprov_drivers.smp.session import Refusal, Session
 TIME_LIMIT = 15 * 60.0
 """Seconds that a phone may take for a key."""
 
-_FIRST_PAUSE, _LONGEST_PAUSE, _GROWTH = 0.05, 1.0, 1.5
+_FIRST_PAUSE, _LONGEST_PAUSE, _GROWTH = 0.05, 0.5, 1.5
 
 _MOST_RESTARTS = 4
 """How often a phone may forget its job, by restarting, before it is given up."""
