@@ -59,7 +59,7 @@ PANELS = (
         goal=lambda row: 1.5 * row["floor_wall"],
     ),
     Panel(
-        "Processor, ms a phone, keys made by the phones",
+        "Processor, ms a phone, keys of the phones",
         host_keys=False,
         ours=lambda row: row["cpu_ms"],
         floor=lambda row: row["floor_cpu_ms"],
