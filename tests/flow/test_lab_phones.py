@@ -190,7 +190,7 @@ def test_two_processes_with_the_phones_of_one_lab_are_refused(tmp_path):
     [
         ({"family": "none"}, "no phone family 'none'"),
         ({"personality": {"shape": "round"}}, "unknown personality shape"),
-        ({"count": 1000}, "1 to 999 phones"),
+        ({"count": 1000}, "the phones 1 to 999"),
     ],
 )
 def test_what_is_wrong_with_the_phones_is_told_by_the_lab(tmp_path, changes, words):
