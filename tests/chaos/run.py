@@ -110,7 +110,7 @@ class Chaos:
         with Ledger(self._ledger) as ledger:
             facts = truth.Facts(
                 users=[user.sip_uri for user in self._server.users],
-                phones=truth.phones_on(self._desk.uri, self._home),
+                phones=truth.phones_on(self._desk.uri, self._home, self._plan.size.phones),
                 jobs=truth.jobs_in(ledger),
                 claims=len(ledger.claims.held()),
                 ledger=_verified(self._ledger),

@@ -6,6 +6,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from os import urandom
 from pathlib import Path
@@ -15,7 +16,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.x509 import Certificate
 from cryptography.x509.oid import NameOID
+from processes import wait_for
 
+from usbprov.errors import PhoneGone
 from usbprov.lab import store
 from usbprov.lab.layout import Layout
 from usbprov.ledger.ledger import Ledger
@@ -173,13 +176,19 @@ _CHECKS: tuple[Callable[[Facts], Iterator[str]], ...] = (
 # --- where the facts come from
 
 
-def phones_on(uri: str, locks: Path) -> list[PhoneFacts]:
-    """Ask every phone on a bus."""
-    found = candidates([open_bus(uri)], Reach(locks=PhoneLocks(locks)))
-    facts = []
-    for candidate in found:
-        with hold(candidate) as held:
-            facts.append(_ask(held.phone))
+def phones_on(uri: str, locks: Path, count: int) -> list[PhoneFacts]:
+    """Ask every phone on a bus; one that restarts just now is waited for."""
+    bus, reach = open_bus(uri), Reach(locks=PhoneLocks(locks))
+
+    def asked() -> list[PhoneFacts]:
+        facts = []
+        with suppress(PhoneGone):
+            for candidate in candidates([bus], reach):
+                with hold(candidate) as held:
+                    facts.append(_ask(held.phone))
+        return facts if len(facts) == count else []
+
+    facts: list[PhoneFacts] = wait_for(asked, f"{count} phones on the bus")
     return facts
 
 
