@@ -1,4 +1,4 @@
-"""Many threads share few heaps of the C library."""
+"""Many threads share few heaps of the C library, and what is free is given back at times."""
 
 import os
 import subprocess
@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from usbprov.bench.memory import share_heaps
+from usbprov.bench import memory
+from usbprov.bench.memory import Tidier, share_heaps, trim
 
 COUNT = """
 import ctypes, os, sys, threading
@@ -63,3 +64,22 @@ def test_nothing_happens_where_there_is_no_such_library(monkeypatch: pytest.Monk
     monkeypatch.setattr("ctypes.CDLL", lambda _: pytest.fail("the library was called"))
     monkeypatch.delenv("MALLOC_ARENA_MAX", raising=False)
     share_heaps()
+    trim()
+
+
+def test_it_is_given_back_at_once_and_then_once_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, times = [100.0], [0]
+    monkeypatch.setattr(memory.time, "monotonic", lambda: now[0])
+
+    def count() -> None:
+        times[0] += 1
+
+    tidier = Tidier(count)
+    for later, trims in ((0.0, 1), (0.5, 1), (0.6, 2), (0.1, 2), (1.0, 3)):
+        now[0] += later
+        tidier.tidy()
+        assert times[0] == trims
+
+
+def test_the_systems_own_way_is_borne_anywhere() -> None:
+    trim()

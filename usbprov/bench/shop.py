@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from usbprov.bench.again import Patience
 from usbprov.bench.keypool import KeyPool
 from usbprov.bench.leases import Leases
+from usbprov.bench.memory import Tidier
 from usbprov.bench.pins import PinDesk
 from usbprov.bench.secrets import Secrets
 from usbprov.bench.servers import Servers
-from usbprov.bench.tidying import Tidier
 from usbprov.bench.users import Users
 from usbprov.engine.order import Order
 from usbprov.engine.retry import RetryPolicy

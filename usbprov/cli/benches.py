@@ -96,7 +96,7 @@ def find_servers(users: "Roster", ca_file: "Path | None", site: "Site") -> "Disc
 
 
 def _prepare(servers: "RealServers") -> None:
-    from usbprov.bench.tidying import Tidier
+    from usbprov.bench.memory import trim
     from usbprov.phone.registry import drivers
 
     drivers()
@@ -104,7 +104,7 @@ def _prepare(servers: "RealServers") -> None:
     # What is there now stays; to look through it for garbage takes 50 ms each time.
     gc.collect()
     gc.freeze()
-    Tidier().tidy()
+    trim()
 
 
 @dataclass(frozen=True)
