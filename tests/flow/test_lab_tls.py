@@ -1,8 +1,11 @@
 """The lab's TLS: who can reach it, and what `openssl` says of its chain."""
 
+import contextlib
+import gc
 import socket
 import ssl
 import subprocess
+from urllib.request import urlopen
 
 import pytest
 from lab_client import Client, running_lab, seed
@@ -134,3 +137,20 @@ def test_an_address_literal_as_host(tmp_path):
 def test_a_port_that_is_taken_is_named(tmp_path, lab):
     with pytest.raises(LabUnusable, match=f"port {port_of(lab)} is taken"):
         Lab(LabOptions(seed(tmp_path), https_port=port_of(lab))).start()
+
+
+def test_clients_in_the_middle_of_a_handshake_are_let_go_when_the_lab_stops(tmp_path):
+    with running_lab(tmp_path / "lab") as lab, contextlib.ExitStack() as stack:
+        clients = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", port_of(lab)), timeout=20))
+            for _ in range(8)
+        ]
+        for client in clients[::2]:
+            client.sendall(b"\x16\x03\x01")
+        with contextlib.suppress(OSError):
+            urlopen(f"https://127.0.0.1:{port_of(lab)}/", context=ssl.create_default_context())
+        lab.stop()
+        for client in clients:
+            with contextlib.suppress(ConnectionError):
+                assert client.recv(100) == b""
+    gc.collect()

@@ -1,14 +1,15 @@
 """The board's server lets in who has the link, and lets nobody else look or command."""
 
+import gc
 import http.client
 import json
 import socket
-from contextlib import closing
+from contextlib import closing, suppress
 
 import pytest
 from doubles.stage import Stage
 
-from usbprov.bench.web import app
+from usbprov.bench.web import app, wire
 from usbprov.bench.web.address import BoardAddress
 from usbprov.bench.web.server import BoardServer
 from usbprov.errors import BoardUnusable, NotNow, PinUnusable
@@ -41,6 +42,12 @@ def ask(server):
             return answer.status, answer.headers, answer.read()
 
     return request
+
+
+def cookie_of(server):
+    with closing(http.client.HTTPConnection("127.0.0.1", server.address.port)) as connection:
+        connection.request("POST", "/session", headers={"X-Board-Token": TOKEN})
+        return connection.getresponse().headers["set-cookie"].partition(";")[0]
 
 
 @pytest.fixture
@@ -259,6 +266,31 @@ def test_the_state_is_streamed_and_the_end_is_told(stage, let_in, server):
         server.__exit__(None, None, None)
 
         assert b"event: end\n" in answer.read()
+
+
+def test_a_browser_that_takes_nothing_any_more_is_let_go_at_the_end(stage, monkeypatch):
+    monkeypatch.setattr(wire, "_LONGEST", 1 << 20)  # more than the system takes for it
+    for label in stage.map.labels:
+        stage.plug(label, person="x" * 200_000)
+    with socket.socket() as sleeper:
+        sleeper.settimeout(20)
+        sleeper.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        with BoardServer(stage.feed, stage, stage.map.layout, BoardAddress(0), TOKEN) as server:
+            sleeper.connect(("127.0.0.1", server.address.port))
+            host = f"127.0.0.1:{server.address.port}"
+            lines = [
+                "GET /events HTTP/1.1",
+                f"Host: {host}",
+                f"Cookie: {cookie_of(server)}",
+                "",
+                "",
+            ]
+            sleeper.sendall("\r\n".join(lines).encode())
+            sleeper.recv(1)
+        gc.collect()  # a connection that is left open is told of here
+        with suppress(ConnectionResetError):
+            while sleeper.recv(1 << 16):
+                pass
 
 
 def test_no_more_than_so_many_look_at_once(monkeypatch, let_in, server, ask):

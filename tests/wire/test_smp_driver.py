@@ -261,7 +261,7 @@ def test_a_job_is_polled_ever_more_slowly_for_a_quarter_of_an_hour() -> None:
         maker.make(REQUEST)
     assert clock.pauses[0] == 0.05
     assert clock.pauses == sorted(clock.pauses)
-    assert clock.pauses[-1] == 1.0
+    assert clock.pauses[-1] == 0.5
     assert 900 <= clock.now < 902
     assert percents == [1]
 

@@ -8,7 +8,7 @@ import logging
 import socket
 import ssl
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -25,6 +25,7 @@ _GRACE_SECONDS = 0.5
 _TELLING_SECONDS = 0.05
 _CUT_OFF_SECONDS = 5
 _BACKLOG = 256
+_TURNS = 3
 _FREE_PORT_TRIES = 20
 
 
@@ -138,7 +139,7 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
         cut.cancel()
         self._cut_off()
-        await asyncio.sleep(0)  # lets the transports close their sockets
+        await _abort_all()
 
     def _cut_off(self) -> None:
         for connection in list(self.server_state.connections):
@@ -149,6 +150,20 @@ class _Server(uvicorn.Server):
     def _cancel(self) -> None:
         for task in self.server_state.tasks:
             task.cancel()
+
+
+async def _abort_all() -> None:
+    """Abort what is still open in the running loop: connections in the middle of a handshake.
+
+    Nobody else knows those: uvicorn is told of a connection after its handshake, and asyncio has
+    nothing public for them before Python 3.13 (Server.abort_clients).
+    """
+    known: Mapping[int, asyncio.Transport]
+    known = getattr(asyncio.get_running_loop(), "_transports", {})
+    for transport in list(known.values()):
+        transport.abort()
+    for _ in range(_TURNS):  # transports close their sockets a turn later
+        await asyncio.sleep(0)
 
 
 class WebServer:

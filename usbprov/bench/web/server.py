@@ -1,5 +1,6 @@
 """The board's server: uvicorn on a thread of its own, from the block's begin to its end."""
 
+import asyncio
 import contextlib
 import logging
 import os
@@ -36,7 +37,7 @@ _BACKLOG = 64
 
 
 class _Server(uvicorn.Server):
-    """Says when it serves, and leaves the process's signals alone."""
+    """Says when it serves, leaves the process's signals alone, and leaves no connection open."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -45,6 +46,12 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.ready.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()  # of a browser that took nothing any more
+        await asyncio.sleep(0)
 
 
 class BoardServer:
