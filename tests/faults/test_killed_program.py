@@ -11,11 +11,11 @@ from processes import Ended, station, wait_for
     ("words", "personality"),
     [
         pytest.param("JOB", ("keygen-seconds=1.5",), id="while the phone makes its key"),
-        pytest.param("step key done", (), id="after the key"),
+        pytest.param("step key done", ("latency=0.05",), id="after the key"),
         pytest.param("step publish done", ("latency=0.05",), id="after the answer"),
         pytest.param("PUT", ("latency=0.05", "small-buffers"), id="during the chunks"),
-        pytest.param("COMMIT", ("commit-seconds=0.5",), id="just before the commit"),
-        pytest.param("step install done", ("latency=0.05",), id="after the commit"),
+        pytest.param("COMMIT", ("commit-seconds=1.5",), id="just before the commit"),
+        pytest.param("step install done", ("latency=0.1",), id="after the commit"),
     ],
 )
 def test_a_repeat_goes_on_with_the_same_key(

@@ -25,7 +25,7 @@ def pull_when(running: Station, log: Path, words: str) -> tuple[int, str]:
     [
         pytest.param("JOB", ("keygen-seconds=2",), True, id="during the key"),
         pytest.param("PUT", ("latency=0.05", "small-buffers"), False, id="during the chunks"),
-        pytest.param("COMMIT", ("commit-seconds=0.5",), False, id="just before the commit"),
+        pytest.param("COMMIT", ("commit-seconds=1.5",), False, id="just before the commit"),
     ],
 )
 def test_a_repeat_finishes_with_one_key_and_one_certificate(
@@ -55,7 +55,7 @@ def test_a_repeat_finishes_with_one_key_and_one_certificate(
 
 
 def test_the_old_credential_lives_until_the_commit(tmp_path: Path) -> None:
-    with station(tmp_path, options=["--personality", "commit-seconds=0.5"]) as running:
+    with station(tmp_path, options=["--personality", "commit-seconds=1.5"]) as running:
         first = running.provision("--json").document
         with running.provisioning("--replace", log=tmp_path / "debug.log") as process:
             log = tmp_path / "debug.log"
