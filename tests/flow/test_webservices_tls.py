@@ -178,8 +178,8 @@ def plain_port(first_bytes: bytes | None) -> Iterator[int]:
                 connection.close()
 
 
-def services_at(port: int, ca_file: Path) -> WebServices:
-    limits = TimeLimits(connect=0.3, answer=30)
+def services_at(port: int, ca_file: Path, connect: float = 20) -> WebServices:
+    limits = TimeLimits(connect=connect, answer=30)
     return WebServices(f"https://127.0.0.1:{port}", ca_file=ca_file, timeout=limits)
 
 
@@ -209,7 +209,7 @@ def test_port_that_hangs_up_at_once_is_told(ca_file: Path) -> None:
 
 
 def test_silent_port_is_left_after_the_time_for_connecting(ca_file: Path) -> None:
-    with plain_port(None) as port, services_at(port, ca_file) as services:
+    with plain_port(None) as port, services_at(port, ca_file, connect=0.3) as services:
         with pytest.raises(ServerTimeout) as caught:
             services.offer()
         assert 0.3 <= caught.value.seconds < 10
