@@ -9,12 +9,12 @@ from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Self
 
+from usbprov.bench.feed import Feed, View
 from usbprov.bench.states import PortState
 from usbprov.bench.views import BenchView, PortView, StepView, Trouble
 from usbprov.errors import NoSuchPhone, NotNow
 
 START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
-View = PortView | BenchView
 
 BUSY = Trouble("WEB-10", "pool01.contoso.test is busy", "Too many calls.", "Nothing.", True)
 REFUSED = Trouble(
@@ -161,56 +161,11 @@ def _with_sums(made: _Bench) -> list[tuple[float, View]]:
     return moments
 
 
-class FeedDouble:
-    """Hands views out as a bench's feed does: the latest first, and the newest to the slow."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Condition()
-        self.latest: dict[object, View] = {}
-        self.subscriptions: list[SubscriptionDouble] = []
-
-    def publish(self, *views: View) -> None:
-        with self.lock:
-            for view in views:
-                self.latest[_key(view)] = view
-                for subscription in self.subscriptions:
-                    subscription.waiting[_key(view)] = view
-            self.lock.notify_all()
-
-    def subscribe(self) -> "SubscriptionDouble":
-        with self.lock:
-            made = SubscriptionDouble(self, dict(self.latest))
-            self.subscriptions.append(made)
-            return made
-
-
-class SubscriptionDouble:
-    def __init__(self, feed: FeedDouble, waiting: dict[object, View]) -> None:
-        self.feed = feed
-        self.waiting = waiting
-
-    def next(self, timeout: float) -> Sequence[View]:
-        with self.feed.lock:
-            self.feed.lock.wait_for(lambda: self.waiting, timeout)
-            views = list(self.waiting.values())
-            self.waiting.clear()
-            return views
-
-    def close(self) -> None:
-        with self.feed.lock:
-            if self in self.feed.subscriptions:
-                self.feed.subscriptions.remove(self)
-
-
-def _key(view: View) -> object:
-    return view.name if isinstance(view, BenchView) else (view.bench, view.label)
-
-
 class BenchDouble:
     """A bench that notes what it is asked for."""
 
     def __init__(self) -> None:
-        self.feed = FeedDouble()
+        self.feed = Feed()
         self.asked: list[tuple[object, ...]] = []
         self.pins: list[tuple[str, str | None]] = []
 
@@ -225,8 +180,9 @@ class BenchDouble:
 
     def key_in(self, label: str, pin: str | None) -> None:
         """Take the first answer; the port then waits no more."""
-        view = self.feed.latest["bench-1", label]
-        if not isinstance(view, PortView) or not view.asks:
+        ports = (view for view in self.feed.latest() if isinstance(view, PortView))
+        view = next((port for port in ports if port.label == label and port.asks), None)
+        if view is None:
             raise NotNow(label, "key in a PIN", "publishing")
         self.pins.append((label, pin))
         self.feed.publish(replace(view, number=view.number + 1, asks="", hand=""))
@@ -241,9 +197,7 @@ class BenchDouble:
 class Player:
     """Publishes a shift as time goes by, ``speed`` times as fast as it was."""
 
-    def __init__(
-        self, feed: FeedDouble, moments: Sequence[tuple[float, View]], speed: float = 1
-    ) -> None:
+    def __init__(self, feed: Feed, moments: Sequence[tuple[float, View]], speed: float = 1) -> None:
         self._feed = feed
         self._moments = iter(moments)
         self._speed = speed

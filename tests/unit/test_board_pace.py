@@ -81,7 +81,8 @@ def test_a_fast_scanner_makes_few_pictures(controls, paper):
 
 
 def test_a_bench_at_rest_is_written_once_a_second_at_most(controls, paper):
-    controls.feed.publish(bench(), *(port(label_of(at)) for at in range(64)))
+    for view in (bench(), *(port(label_of(at)) for at in range(64))):
+        controls.feed.publish(view)
     with board_of(controls, paper):
         wait_for(lambda: "64 empty" in paper.getvalue(), "the first picture")
         before = len(paper.moments)
@@ -94,8 +95,8 @@ def test_a_bench_at_rest_is_written_once_a_second_at_most(controls, paper):
 
 def test_a_second_on_the_clock_writes_only_lines_that_show_it(controls, paper):
     since = datetime.now(UTC)
-    views = [port(label_of(at)) for at in range(63)]
-    controls.feed.publish(*views, port("Z1", PortState.KEY, since=since))
+    for view in (*map(port, map(label_of, range(63))), port("Z1", PortState.KEY, since=since)):
+        controls.feed.publish(view)
     with board_of(controls, paper):
         wait_for(lambda: "0:02" in paper.getvalue(), "two seconds")
 
@@ -157,6 +158,6 @@ def test_a_board_that_fails_goes_on_in_plain_lines(controls, paper, caplog, caps
 
 def test_views_are_no_longer_kept_for_a_board_that_has_ended(controls, paper):
     with board_of(controls, paper):
-        assert controls.feed.subscriptions
+        assert controls.feed._readers
 
-    assert not controls.feed.subscriptions
+    assert not controls.feed._readers

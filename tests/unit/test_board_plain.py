@@ -53,7 +53,8 @@ def test_a_line_a_change(desk, lines):
 
 def test_a_change_that_comes_last_is_told(desk, lines):
     with PlainBoard(desk, "bench-1", write=lines.append):
-        desk.feed.publish(port("A1", PortState.DONE), bench())
+        desk.feed.publish(port("A1", PortState.DONE))
+        desk.feed.publish(bench())
 
     assert after_time(lines[0]) == "✓ A1   done: unplug"
     assert after_time(lines[-1]) == "= bench-1: 37 of 64 done, 9 running, 2 failed"

@@ -4,12 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from usbprov.bench.feed import View
 from usbprov.bench.posting import view_of
 from usbprov.bench.states import PortState
 from usbprov.bench.views import BenchView, PortView
 from usbprov.ledger.benches import BenchRecord, BoardRow, Changes
-
-View = PortView | BenchView
 
 _AT_REST = frozenset({PortState.EMPTY, PortState.DONE, PortState.FAILED})
 """States that stay true when nobody works at a port any more."""

@@ -4,7 +4,7 @@ A port's address is ``usbprov list``'s: ``1-1.4.2``, or ``usbip://host:port/1-1`
 bus ``kernel/1-1.4.2`` is the same.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 
@@ -49,6 +49,10 @@ class HubLayout:
     columns: int
     tiles: tuple[Tile, ...]
     is_guessed: bool = False
+
+
+Layout = Callable[[Iterable[str]], Sequence[HubLayout]]
+"""Says how hubs lie, given the addresses that have been seen: ``PortMap.layout``."""
 
 
 @dataclass(frozen=True)

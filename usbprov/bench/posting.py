@@ -10,11 +10,10 @@ from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import Any
 
+from usbprov.bench.feed import View
 from usbprov.bench.states import PortState
 from usbprov.bench.views import BenchView, PortView, StepView, Trouble
 from usbprov.ledger.benches import BoardRow, PortRow
-
-View = PortView | BenchView
 
 WHOLE = ""
 """Stands for the port in the row of the bench as a whole; no port has an empty label."""

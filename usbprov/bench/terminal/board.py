@@ -15,10 +15,10 @@ from typing import NoReturn, Self
 from rich.console import Console
 from rich.text import Text
 
+from usbprov.bench.controls import Controls
 from usbprov.bench.states import PortState
 from usbprov.bench.terminal import saying
 from usbprov.bench.terminal.aside import errors_set_aside
-from usbprov.bench.terminal.contract import Controls
 from usbprov.bench.terminal.hands import Hands, Intent, Redraw, Say, ShowLink, Stop
 from usbprov.bench.terminal.keyboard import Keyboard, TerminalKeyboard
 from usbprov.bench.terminal.keys import Key, KeyDecoder

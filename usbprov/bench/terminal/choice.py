@@ -4,8 +4,8 @@ import sys
 
 from rich.console import Console
 
+from usbprov.bench.controls import Controls
 from usbprov.bench.terminal.board import TerminalBoard
-from usbprov.bench.terminal.contract import Controls
 from usbprov.bench.terminal.keyboard import (
     NoKeyboard,
     is_ours,

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from threading import Thread
 
-from usbprov.bench.terminal.contract import Controls
+from usbprov.bench.controls import Controls
 from usbprov.bench.terminal.hands import Find, Intent, KeyIn, Retry, Scan, Skip
 from usbprov.bench.terminal.picture import Message
 from usbprov.errors import UsbprovError

@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
+from usbprov.bench.controls import Controls
+from usbprov.bench.feed import View
 from usbprov.bench.terminal import saying, words
-from usbprov.bench.terminal.contract import Controls, View
 from usbprov.bench.terminal.hands import LONGEST_LINE, Scan
 from usbprov.bench.terminal.keyboard import Keyboard, NoKeyboard
 from usbprov.bench.terminal.orders import Orders

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from usbprov.bench.terminal.contract import View
+from usbprov.bench.feed import View
 from usbprov.bench.views import BenchView, PortView
 
 

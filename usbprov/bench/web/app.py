@@ -17,10 +17,10 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 import usbprov
+from usbprov.bench.controls import Commands
 from usbprov.bench.states import PortState
 from usbprov.bench.web import orders, wire
 from usbprov.bench.web.address import is_near
-from usbprov.bench.web.contract import Commands
 from usbprov.bench.web.keys import BoardKeys
 from usbprov.bench.web.orders import OrderExposed, OrderInvalid
 from usbprov.bench.web.relay import Relay

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from usbprov.bench.web.contract import Commands
+from usbprov.bench.controls import Commands
 from usbprov.bench.web.wire import clean
 
 MOST_BYTES = 2048

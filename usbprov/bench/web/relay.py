@@ -10,11 +10,10 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from usbprov.bench.feed import bench_of
-from usbprov.bench.portmap import PortMap, plain_address
+from usbprov.bench.feed import Feed, View, bench_of
+from usbprov.bench.portmap import Layout, PortMap, plain_address
 from usbprov.bench.views import BenchView, PortView
 from usbprov.bench.web import wire
-from usbprov.bench.web.contract import Feed, Layout, Subscription, View
 from usbprov.bench.web.figures import Figures
 from usbprov.bench.web.wire import Json
 
@@ -35,7 +34,7 @@ class Relay:
             name: The bench whose ports the layout is of; "" takes the first that is heard of.
             layout: How this bench's hubs lie. Those of other benches are guessed.
         """
-        self._views: Subscription = feed.subscribe()
+        self._views = feed.subscribe()
         self._name = name
         self._layout = layout
         self._lock = threading.Lock()

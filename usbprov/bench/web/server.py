@@ -10,8 +10,10 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
+from usbprov.bench.controls import Commands
+from usbprov.bench.feed import Feed
+from usbprov.bench.portmap import Layout
 from usbprov.bench.web.address import BoardAddress
-from usbprov.bench.web.contract import Commands, Feed, Layout
 from usbprov.errors import BoardDependencyMissing, BoardUnusable
 
 try:
