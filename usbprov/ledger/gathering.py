@@ -5,10 +5,10 @@ the next step is about to begin. A program that is killed in between finds the s
 is started again, as if it had been killed a moment earlier, and finds it done as it ever does.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TypeVar
 
-from sqlalchemy import Executable, RowMapping
+from sqlalchemy import Connection
 
 from usbprov.ledger.chain import Write
 from usbprov.ledger.ledger import Ledger
@@ -53,6 +53,6 @@ class GatheringLedger(Ledger):
         self._waiting.clear()
         return result
 
-    def _rows(self, query: Executable) -> Sequence[RowMapping]:
+    def _read(self, work: Callable[[Connection], T]) -> T:
         self.flush()
-        return super()._rows(query)
+        return super()._read(work)

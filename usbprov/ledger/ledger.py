@@ -10,6 +10,7 @@ from typing import Any, Self, TypeVar
 
 from sqlalchemy import (
     ColumnElement,
+    Connection,
     Executable,
     RowMapping,
     and_,
@@ -198,9 +199,7 @@ class Ledger:
         columns = (jobs.c.phone_serial, jobs.c.phone_mac, jobs.c.user, jobs.c.extension)
         query = select(*columns).where(jobs.c.roster == roster, jobs.c.state.in_(states))
         ordered = query.order_by(jobs.c.id)
-        return self.database.read(
-            lambda connection: [Served(*row) for row in connection.execute(ordered)]
-        )
+        return self._read(lambda connection: [Served(*row) for row in connection.execute(ordered)])
 
     # --- steps
 
@@ -264,7 +263,7 @@ class Ledger:
         query = select(*columns).filter_by(job=job).order_by(artifacts.c.id)
         return [_artifact(row) for row in self._rows(query)]
 
-    # --- how it is written
+    # --- how it is written and read
 
     def _write(self, kind: str, work: Callable[[Write], T]) -> T:
         """Do it, durably."""
@@ -274,8 +273,11 @@ class Ledger:
         """Do what may wait until the next write; here it does not."""
         self._write(kind, work)
 
+    def _read(self, work: Callable[[Connection], T]) -> T:
+        return self.database.read(work)
+
     def _rows(self, query: Executable) -> Sequence[RowMapping]:
-        return self.database.read(lambda connection: connection.execute(query).mappings().all())
+        return self._read(lambda connection: connection.execute(query).mappings().all())
 
 
 def _set_facts(write: Write, job: int, facts: str | None) -> None:
