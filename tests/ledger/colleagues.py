@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from chain_head import hold_head
 from jobs import NEW
 from processes import PATIENCE
 
@@ -61,7 +62,7 @@ def hang(ledger: Ledger, say: Say) -> None:
     """Stay in the middle of a transaction, with everything locked."""
 
     def work(write: Write) -> None:
-        write.alone()
+        hold_head(write)
         now = datetime.now(UTC)
         write.insert(jobs, {**vars(NEW), "state": JobState.OPEN, "created": now, "updated": now})
         say("hung")

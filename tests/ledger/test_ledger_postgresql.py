@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from chain_head import hold_head
 from cut_line import line_to
 from jobs import NEW
 from postgres import OWNER, PASSWORD, Cluster
@@ -291,7 +292,7 @@ def test_a_commit_that_still_waits_for_others_is_waited_for(
         )
 
         def work(write: Write) -> None:
-            write.alone()
+            hold_head(write)
             line.cut = "after"
             writing.start()
             wait_for(lambda: "Unsettled" in caplog.text, "the question what became of it")
@@ -316,7 +317,7 @@ def test_an_entry_is_committed_in_the_same_go(
     def watched(self: Write, kind: str, body: str) -> None:
         seal(self, kind, body)
         with Ledger(place) as other:
-            other.database.write("", Write.alone)
+            other.database.write("", hold_head)
             seen.extend(other.jobs())
 
     monkeypatch.setattr(Write, "seal", watched)
@@ -362,7 +363,7 @@ def test_a_frozen_bench_is_thrown_out(
             runs = []
 
             def work(write: Write) -> None:
-                write.alone()
+                hold_head(write)
                 runs.append(pid := write.execute(MY_PID).scalar_one())
                 gone = f"SELECT 1 FROM pg_stat_activity WHERE pid = {pid}"  # noqa: S608
                 if len(runs) == 1:
@@ -383,7 +384,7 @@ def test_a_lock_that_is_held_too_long(
         monkeypatch.setattr("usbprov.ledger.database.RETURN_SECONDS", 0.2)
 
         def work(write: Write) -> None:
-            write.alone()
+            hold_head(write)
             with Ledger(place) as other, pytest.raises(LedgerBusy) as caught:
                 other.open_job(NEW)
             assert caught.value.retryable

@@ -1,7 +1,7 @@
 """One port as it stands: turns what happens there into the views that the boards show."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
@@ -18,7 +18,6 @@ from usbprov.engine.events import (
     StepProgress,
     StepRetry,
 )
-from usbprov.errors import UsbprovError
 from usbprov.phone.contract import PhoneInfo
 
 _NOTHING: dict[str, Any] = {
@@ -39,8 +38,6 @@ _NOTHING: dict[str, Any] = {
     "steps": (),
 }
 """A port at which nothing is known of any phone."""
-
-Diagnose = Callable[[UsbprovError], Trouble]
 
 
 class Numbers:

@@ -103,12 +103,6 @@ class Users:
             if given is not None:
                 self._refused.add(given.entry.key)
 
-    def entry_of(self, phone: PhoneIdentity) -> RosterEntry | None:
-        """Return who was given a phone that is not done yet, or None."""
-        with self._lock:
-            given = self._given.get(phone)
-            return given.entry if given else None
-
     def try_again(self, phone: PhoneIdentity) -> None:
         """Note that the operator wants the phone's user tried again."""
         with self._lock:

@@ -28,12 +28,10 @@ CHAIN = "chain"
 
 # Every write executes these, so they are written as the drivers take them: the detour through
 # SQLAlchemy's statements costs four times as much.
-_LOCK = {
-    "sqlite": "SELECT number, hash, strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')"
-    " FROM head WHERE name = 'chain'",
-    "postgresql": "SELECT number, hash FROM head WHERE name = 'chain' FOR UPDATE",
-}
-"""Gives the last entry's number and hash (and the time); the row stays locked."""
+_LAST = (
+    "SELECT number, hash, strftime('%Y-%m-%dT%H:%M:%f000Z', 'now') FROM head WHERE name = 'chain'"
+)
+"""Gives the last entry's number and hash, and the time, in SQLite: every writer is alone there."""
 
 _ADD = "INSERT INTO entry (number, at, kind, previous, body, hash) VALUES (?, ?, ?, ?, ?, ?)"
 _ADVANCE = "UPDATE head SET number = number + 1, previous = hash, hash = ? WHERE name = 'chain'"
@@ -106,10 +104,6 @@ class Write:
         """Execute a statement for each of several rows, in one go."""
         self._connection.execute(statement, rows)
 
-    def alone(self) -> None:
-        """Wait until no other transaction appends; none will, then, until this one ends."""
-        lock(self._connection)
-
     def alone_with(self, what: str, key: str) -> None:
         """Wait until no other transaction that said the same is under way."""
         if self.dialect == "postgresql":  # in SQLite every writer is alone
@@ -172,7 +166,7 @@ def append(connection: Connection, kind: str, body: str) -> None:
     if connection.dialect.name == "postgresql":
         commit_with(connection, _APPEND, (kind, body))
         return
-    number, previous, at = connection.exec_driver_sql(_LOCK["sqlite"]).one()
+    number, previous, at = connection.exec_driver_sql(_LAST).one()
     entry = make_entry(number + 1, at, kind, previous, body)
     connection.exec_driver_sql(_ADD, astuple(entry))
     connection.exec_driver_sql(_ADVANCE, (entry.hash,))
@@ -196,11 +190,6 @@ def was_committed(connection: Connection, of: Mark, kind: str, body: str) -> boo
         raise Unsettled
     values = (of.number, kind, body)
     return bool(connection.exec_driver_sql(_IS_THERE, values).scalar_one())
-
-
-def lock(connection: Connection) -> None:
-    """Wait for whoever is about to append; nobody else appends from here on."""
-    connection.exec_driver_sql(_LOCK[connection.dialect.name]).close()
 
 
 def begin_chain(connection: Connection) -> None:
