@@ -138,7 +138,6 @@ class _Server(uvicorn.Server):
         cut = asyncio.get_running_loop().call_later(_GRACE_SECONDS, self._cut_off)
         await super().shutdown(sockets)
         cut.cancel()
-        self._cut_off()
         await _abort_all()
 
     def _cut_off(self) -> None:
