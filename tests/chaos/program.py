@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import re
 import subprocess
 import threading
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Self
 
+from board_client import link_in, session
 from processes import PATIENCE, STARTED, own_environment
 
 View = dict[str, Any]
@@ -161,9 +161,8 @@ class Program:
         words = line.decode()
         self._words.append(words.strip())
         self._log.write(line)
-        board = re.search(r"Board: http://127\.0\.0\.1:(\d+)/#token=(\S+)", words)
-        if board:
-            self._board = _Board(int(board[1]), board[2])
+        if link := link_in(words):
+            self._board = _Board(*link)
         if words.startswith("Traceback"):
             self.shown.traces.append(words)
 
@@ -179,22 +178,14 @@ class _Board:
     def order(self, order: str, of: str) -> None:
         """Press a button; a program that has ended meanwhile takes no notice."""
         try:
-            if not self._headers:
-                self._headers = self._session()
-            self._post("/order", self._headers, {"order": order, "of": of})
+            self._order({"order": order, "of": of})
         except _NOT_HERE:
             return
 
-    def _session(self) -> dict[str, str]:
-        headers, answer = self._post("/session", {"X-Board-Token": self._token})
-        cookie = (headers["Set-Cookie"] or "").partition(";")[0]
-        return {"Cookie": cookie, "X-Board-Command": answer["command"]}
-
-    def _post(
-        self, path: str, headers: dict[str, str], body: object = None
-    ) -> tuple[http.client.HTTPMessage, Any]:
+    def _order(self, order: dict[str, str]) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE)
         with closing(connection):
-            connection.request("POST", path, json.dumps(body), headers)
-            response = connection.getresponse()
-            return response.headers, json.loads(response.read())
+            if not self._headers:
+                _, self._headers = session(connection, self._token)
+            connection.request("POST", "/order", json.dumps(order), self._headers)
+            json.loads(connection.getresponse().read())

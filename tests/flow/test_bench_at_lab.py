@@ -5,7 +5,6 @@ import csv
 import http.client
 import json
 import os
-import re
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from board_client import link_in, session
 from cryptography import x509
 from processes import STARTED, Ended, Station, station
 
@@ -236,25 +236,22 @@ FORMS: dict[str, Callable[[str], list[dict[str, str]]]] = {
 def test_the_board_is_served_to_who_has_the_link(eight: Station) -> None:
     with running(eight, "--board", "0") as process:
         assert process.stderr is not None
-        found = re.search(
-            r"Board: http://127\.0\.0\.1:(\d+)/#token=(\S+)", process.stderr.readline()
-        )
+        found = link_in(process.stderr.readline())
         assert found is not None
-        port, token = int(found[1]), found[2]
-        assert session(port, "wrong") == 401
-        assert session(port, token) == 200
+        port, token = found
+        assert let_in(port, "wrong") == 401
+        assert let_in(port, token) == 200
         until_published(eight, process, 1)
         process.send_signal(signal.SIGTERM)
         out, _ = process.communicate(timeout=60)
     assert token not in out
 
 
-def session(port: int, token: str) -> int:
+def let_in(port: int, token: str) -> int:
     """Ask for what a browser needs to be let in; return the status."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     with contextlib.closing(connection):
-        connection.request("POST", "/session", headers={"X-Board-Token": token})
-        return connection.getresponse().status
+        return session(connection, token)[0]
 
 
 def test_a_board_needs_a_port(eight: Station) -> None:

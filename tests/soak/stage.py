@@ -5,7 +5,6 @@ import http.client
 import itertools
 import json
 import random
-import re
 import signal
 import subprocess
 import threading
@@ -14,6 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, NoReturn
 
+from board_client import link_in, session
 from processes import Station, wait_for
 
 from soak.hands import Staged
@@ -192,7 +192,7 @@ class Browser:
             pauses: Seconds until it is opened again.
         """
         self.looked = 0
-        self._link = wait_for(lambda: _link(errors.read_text()), "the board")
+        self._link = wait_for(lambda: link_in(errors.read_text()), "the board")
         self._looks, self._pauses = looks, pauses
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="browser")
@@ -211,18 +211,10 @@ class Browser:
                 self._look(connection, token)
 
     def _look(self, connection: http.client.HTTPConnection, token: str) -> None:
-        connection.request("POST", "/session", headers={"X-Board-Token": token})
-        answer = connection.getresponse()
-        cookie = (answer.getheader("Set-Cookie") or "").partition(";")[0]
-        answer.read()
-        connection.request("GET", "/events", headers={"Cookie": cookie})
+        _, headers = session(connection, token)
+        connection.request("GET", "/events", headers=headers)
         with connection.getresponse() as stream:
             if not stream.readline().startswith(b"event: state"):
                 return
             self.looked += 1
             self._over.wait(self._looks)
-
-
-def _link(said: str) -> tuple[int, str] | None:
-    found = re.search(r"Board: http://127\.0\.0\.1:(\d+)/#token=(\S+)\n", said)
-    return (int(found[1]), found[2]) if found else None

@@ -7,6 +7,7 @@ import socket
 from contextlib import closing, suppress
 
 import pytest
+from board_client import session
 from doubles.stage import Stage
 
 from usbprov.bench.web import app, wire
@@ -46,8 +47,7 @@ def ask(server):
 
 def cookie_of(server):
     with closing(http.client.HTTPConnection("127.0.0.1", server.address.port)) as connection:
-        connection.request("POST", "/session", headers={"X-Board-Token": TOKEN})
-        return connection.getresponse().headers["set-cookie"].partition(";")[0]
+        return session(connection, TOKEN)[1]["Cookie"]
 
 
 @pytest.fixture
