@@ -1,12 +1,13 @@
 """The plan: what will be done to this phone, decided before anything is touched."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from usbprov.engine.events import StepName
 from usbprov.engine.fitness import LEAST_LEFT
 from usbprov.engine.job import Job, known
 from usbprov.engine.order import KeySource
-from usbprov.engine.steps.table import STEPS
+from usbprov.engine.steps.contract import Step
 from usbprov.engine.steps.ticket import certified_user
 from usbprov.errors import SlotOccupied, Unsupported
 from usbprov.ledger.records import ArtifactKind, JobRecord, JobState, NewJob
@@ -39,8 +40,13 @@ class Plan:
     lines: tuple[tuple[StepName, str], ...]
 
 
-def make_plan(job: Job) -> Plan:
+def make_plan(job: Job, steps: Sequence[Step], nonce: bytes | None = None) -> Plan:
     """Decide who makes the key, and whether there is a job to go on with, or nothing to do.
+
+    Args:
+        job: The job, identified.
+        steps: What will be done.
+        nonce: The nonce of a key that was made elsewhere, for a job that goes on with it.
 
     Raises:
         SlotOccupied: The slot holds something that may not be replaced.
@@ -48,14 +54,18 @@ def make_plan(job: Job) -> Plan:
     """
     job.key_source = _key_source(job)
     new = _new_job(job)
+    if nonce is not None:
+        new = replace(new, nonce=nonce)
     done = None if job.order.replace else _finished(job, new)
     resumes = None if done else _unfinished(job, new)
+    if resumes and nonce not in {None, resumes.nonce}:
+        resumes = None
     earlier = done or resumes
     if earlier:
         job.key_source = KeySource(earlier.key_source)
     if done is None and resumes is None and not job.order.replace:
-        _refuse_occupied(job)
-    lines = () if done else tuple((step.name, step.intent(job)) for step in STEPS)
+        refuse_occupied(job, nonce)
+    lines = () if done else tuple((step.name, step.intent(job)) for step in steps)
     return Plan(new, resumes, done, lines)
 
 
@@ -123,8 +133,15 @@ def _unfinished(job: Job, new: NewJob) -> JobRecord | None:
     return record if record and job.order.key in {None, record.key_source} else None
 
 
-def _refuse_occupied(job: Job) -> None:
+def refuse_occupied(job: Job, nonce: bytes | None = None) -> None:
+    """Refuse a slot that holds anything, but what belongs to the key with this nonce.
+
+    Raises:
+        SlotOccupied: It does.
+    """
     slot, settings = job.slot, known(job.info).settings
+    if nonce is not None and nonce in {k.nonce for k in (slot.active_key, slot.pending_key) if k}:
+        return
     if slot.active_certificate is not None:
         owner = f" of {settings.sip_uri}" if settings else ""
         server = f", for {settings.web_services_url}" if settings else ""

@@ -4,8 +4,10 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import NoReturn
 
+from usbprov.engine.course import PROVISION, Course
 from usbprov.engine.events import (
     JobKnown,
     Listener,
@@ -18,12 +20,10 @@ from usbprov.engine.events import (
     StepRetry,
 )
 from usbprov.engine.job import Job, known
-from usbprov.engine.plan import Plan, make_plan
+from usbprov.engine.plan import Plan
 from usbprov.engine.result import Outcome, Result, StepReport
 from usbprov.engine.retry import Retrier, Retry
 from usbprov.engine.steps.contract import Step
-from usbprov.engine.steps.prove import ProveStep
-from usbprov.engine.steps.table import STEPS
 from usbprov.errors import (
     CertificateUnfit,
     ClaimLost,
@@ -48,8 +48,9 @@ _RETURNS = 3
 class Runner:
     """Runs one job and remembers its steps; ``result`` may be asked for at any time."""
 
-    def __init__(self, job: Job, listener: Listener) -> None:
+    def __init__(self, job: Job, listener: Listener, course: Course = PROVISION) -> None:
         self._job = job
+        self._course = course
         job.ledger = self._ledger = GatheringLedger(job.ledger)
         self._listener = listener
         self._reports: list[StepReport] = []
@@ -75,7 +76,7 @@ class Runner:
         else:
             self._open(plan)
             self._take_all()
-            self._outcome = Outcome.PROVISIONED
+            self._outcome = self._course.outcome
         return self.result()
 
     def result(self, error: UsbprovError | None = None) -> Result:
@@ -111,7 +112,8 @@ class Runner:
         return f"{info.vendor} {info.model}, firmware {info.firmware}, MAC {info.mac}"
 
     def _make_plan(self) -> str:
-        self._plan = plan = make_plan(self._job)
+        course = self._course
+        self._plan = plan = course.plan(self._job, course.steps)
         if plan.done:
             return f"nothing to do: provisioned by job {plan.done.id}"
         if plan.resumes:
@@ -135,8 +137,9 @@ class Runner:
         job.record, job.user = record, record.user
         self._listener(JobKnown(record, earlier=True))
         job.certificate = job.ledger.artifact(record.id, ArtifactKind.CERTIFICATE)
-        self._look(StepName.PROVE, lambda: ProveStep().run(job))
-        self._outcome = Outcome.ALREADY
+        for step in self._course.confirm:
+            self._look(step.name, partial(step.run, job))
+        self._outcome = self._course.again
 
     def _open(self, plan: Plan) -> None:
         job = self._job
@@ -157,9 +160,9 @@ class Runner:
     def _take_all(self) -> None:
         """Take the steps in order; whatever ends them, what was learnt so far is written."""
         try:
-            for step in STEPS:
+            for step in self._course.steps:
                 self._take(step)
-            self._ledger.finish(known(self._job.record).id, JobState.DONE)
+            self._ledger.finish(known(self._job.record).id, self._course.end)
         except ClaimLost:  # somebody else may write of this job now
             self._ledger.drop()
             raise
