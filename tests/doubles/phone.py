@@ -64,6 +64,7 @@ class MemoryPhone:
     root_store: dict[str, bytes] = field(default_factory=dict)
     limits: ChainLimits | None = None
     facts: DeviceFacts = FACTS
+    may_be_exchanged: bool = True
     serial: str = "MEM1"
     mac: str = "02:00:00:00:00:01"
 
@@ -92,6 +93,10 @@ class MemoryPhone:
             settings=self.settings,
             limits=self.limits,
         )
+
+    def read_clock(self) -> datetime | None:
+        self._called("read_clock")
+        return self.clock
 
     def generate_key(
         self, slot: int, bits: int, nonce: bytes, *, replace: bool, progress: Progress

@@ -116,3 +116,13 @@ def test_a_phone_exchanged_behind_a_serial_line_is_noticed(found: list[Candidate
         held.phone.serial = "MEM9"
         with pytest.raises(PhoneChanged, match="serial MEM9"):
             held.verify()
+
+
+def test_a_phone_at_whose_cable_no_other_can_be_is_not_asked_again(found: list[Candidate]) -> None:
+    with hold(found[0]) as held:
+        held.bind(held.phone.identity())
+        assert isinstance(held.phone, MemoryPhone)
+        held.phone.may_be_exchanged = False
+        asked = held.phone.calls.copy()
+        held.verify()
+        assert held.phone.calls == asked

@@ -173,12 +173,24 @@ class Phone(Protocol):
         """Where it is attached, and its USB descriptors."""
         ...
 
+    @property
+    def may_be_exchanged(self) -> bool:
+        """Whether another phone may be at the cable's end without an error of the cable.
+
+        That is so of a serial line. On USB the connection ends with the device.
+        """
+        ...
+
     def identity(self) -> PhoneIdentity:
         """Ask the phone which one it is; one short question."""
         ...
 
     def info(self) -> PhoneInfo:
         """Ask the phone for its present state."""
+        ...
+
+    def read_clock(self) -> datetime | None:
+        """Ask the phone for its UTC clock; None where it has none. One short question."""
         ...
 
     def generate_key(

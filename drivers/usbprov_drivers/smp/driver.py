@@ -68,6 +68,11 @@ class SmpPhone:
         """Where it is attached, and its USB descriptors."""
         return self._facts
 
+    @property
+    def may_be_exchanged(self) -> bool:
+        """A line says nothing of what is plugged in at its end."""
+        return self._session.is_line
+
     def identity(self) -> PhoneIdentity:
         """Ask INFO."""
         with self._doing("telling what it is"):
@@ -94,6 +99,11 @@ class SmpPhone:
                 settings=self._settings() if said.caps & m.Caps.CONFIGURE else None,
                 limits=_limits(said),
             )
+
+    def read_clock(self) -> datetime | None:
+        """Ask CLOCK."""
+        with self._doing("telling its time"):
+            return self._clock()
 
     def generate_key(
         self, slot: int, bits: int, nonce: bytes, *, replace: bool, progress: Progress

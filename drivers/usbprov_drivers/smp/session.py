@@ -108,6 +108,11 @@ class Session:
         self._sequence = os.urandom(1)[0]
         self._end = math.inf
 
+    @property
+    def is_line(self) -> bool:
+        """Whether it is a serial line, where messages lie among whatever else there is."""
+        return self._framing.shared
+
     def start(self) -> None:
         """Empty the link of what an earlier host left, and agree on sizes and framing.
 
@@ -123,7 +128,7 @@ class Session:
         if size < MIN_BUFFER:
             raise ProtocolViolation(self.link.name, f"its buffer has only {size} bytes")
         self.buffer = min(size, MAX_MESSAGE) - self._framing.overhead
-        if self._framing.shared:
+        if self.is_line:
             self._choose_framing()
 
     def call(self, command: Command[Q, A], request: Q) -> A:
@@ -252,7 +257,7 @@ class Session:
     def _resync(self) -> None:
         self.link.resync()
         self._framing.reset()
-        if self._framing.shared:
+        if self.is_line:
             self._find_echo()
 
     def _find_echo(self) -> None:

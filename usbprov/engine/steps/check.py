@@ -53,7 +53,7 @@ class CheckStep:
 
 def _by_the_phones_clock(job: Job, certificate: x509.Certificate) -> Unfitness | None:
     """Read the clock anew: it may have been set meanwhile."""
-    clock = job.phone.info().clock
+    clock = job.phone.read_clock()
     invalid = None if clock is None else invalidity_at(clock, certificate)
     words = f"it is not valid by the phone's clock, {invalid}"
     return Unfitness("phone-clock", words) if invalid else None
