@@ -1,6 +1,7 @@
 """The driver against phones that lie: each lie has its error, and none hangs or floods."""
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from hashlib import sha256
 
 import pytest
@@ -266,6 +267,43 @@ def test_a_job_is_polled_ever_more_slowly_for_a_quarter_of_an_hour() -> None:
     assert percents == [1]
 
 
+def estimating(clock: Clock, seconds: float, percent: Callable[[float], int]) -> Lie:
+    """Return the answers of a phone that takes so long, and says so much of each moment."""
+
+    def answer(_: Fields) -> Fields:
+        if clock.now >= seconds:
+            return {"state": "done", "pct": 100, "nonce": NONCE, "key": SHA}
+        return {"state": "running", "pct": percent(clock.now / seconds), "nonce": NONCE}
+
+    return answer
+
+
+@pytest.mark.parametrize("seconds", [0.4, 3.0, 10.9, 100.0])
+def test_the_end_that_a_phone_lets_expect_is_noticed_at_once(seconds: float) -> None:
+    clock = Clock()
+    told = estimating(clock, seconds, lambda part: int(100 * part))
+    maker = keymaker(clock, [], KEYGEN=lambda _: {"job": 1}, JOB=told)
+    assert maker.make(REQUEST) == SHA
+    assert clock.now - seconds < max(0.1, 0.011 * seconds)  # 1 % is all that it says
+    steady = 8 + 2 * seconds
+    assert len(clock.pauses) < steady + 12
+
+
+@pytest.mark.parametrize(
+    "percent",
+    [lambda part: 99, lambda part: 98 + int(1e6 * part) % 2, lambda part: 0, lambda part: 100],
+    ids=["stands", "wavers", "nothing", "all"],
+)
+def test_a_phone_that_says_nothing_of_its_end_is_not_asked_in_a_hurry(
+    percent: Callable[[float], int],
+) -> None:
+    clock = Clock()
+    told = estimating(clock, 100.0, percent)
+    maker = keymaker(clock, [], KEYGEN=lambda _: {"job": 1}, JOB=told)
+    assert maker.make(REQUEST) == SHA
+    assert len(clock.pauses) < 220
+
+
 def test_a_busy_phone_is_waited_for() -> None:
     clock = Clock()
     percents: list[int] = []
@@ -358,3 +396,22 @@ def test_the_driver_says_how_it_recognises_phones() -> None:
         {"interface": "02/02/00", "string": "usbprov SMP"},
         {"line": "named by the user"},
     ]
+
+
+def test_on_usb_the_cable_itself_ends_with_the_phone() -> None:
+    assert not phone_that().may_be_exchanged
+
+
+def test_the_clock_is_one_question() -> None:
+    asked: list[str] = []
+
+    def tell(_: Fields) -> Fields:
+        asked.append("CLOCK")
+        return {"now": 86_400}
+
+    at = phone_that(CLOCK=tell).read_clock()
+    assert (at, asked) == (datetime(1970, 1, 2, tzinfo=UTC), ["CLOCK"])
+
+
+def test_a_phone_without_a_clock_says_so() -> None:
+    assert phone_that(CLOCK=refuses(m.Rc.UNSUPPORTED)).read_clock() is None

@@ -1,6 +1,6 @@
 """Key generation in the phone, waited for (PROTOCOL.md 4.1 and 4.2)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -24,6 +24,8 @@ TIME_LIMIT = 15 * 60.0
 """Seconds that a phone may take for a key."""
 
 _FIRST_PAUSE, _LONGEST_PAUSE, _GROWTH = 0.05, 0.5, 1.5
+_PART_OF_REST = 0.5
+"""Of the time that a phone seems to need yet: so its end is noticed soon, in a few questions."""
 
 _MOST_RESTARTS = 4
 """How often a phone may forget its job, by restarting, before it is given up."""
@@ -58,7 +60,7 @@ class KeyMaker:
             Refusal: The phone refuses to begin.
             KeyGenerationFailed: The phone says so, restarts, or does not end in time.
         """
-        pauses = self._pauses()
+        pauses = _Pauses(self.clock)
         for _ in range(_MOST_RESTARTS):
             answer = self._begin(request, pauses)
             if answer.key is not None:
@@ -68,7 +70,7 @@ class KeyMaker:
                 return self._wait(answer.job, request.nonce, pauses)
         raise self._failed(reason(Rc.NO_SUCH_JOB))
 
-    def _begin(self, request: KeygenRequest, pauses: Iterator[None]) -> KeygenResponse:
+    def _begin(self, request: KeygenRequest, pauses: "_Pauses") -> KeygenResponse:
         """Send KEYGEN, after another job's end if there is one."""
         while True:
             try:
@@ -76,23 +78,24 @@ class KeyMaker:
             except Refusal as refusal:
                 if refusal.rc != Rc.BUSY:
                     raise
-            next(pauses)
+            self._pause(pauses)
 
-    def _wait(self, job: int, nonce: bytes, pauses: Iterator[None]) -> bytes:
+    def _wait(self, job: int, nonce: bytes, pauses: "_Pauses") -> bytes:
         shown = -1
         while True:
             state = self._ask(job, nonce)
             if state is None:
-                next(pauses)
+                self._pause(pauses)
                 continue
             if state.pct != shown:
                 shown = state.pct
                 self.progress(shown)
+            pauses.told(state.pct)
             if state.state is JobState.DONE:
                 return self._key_of(state)
             if state.state is JobState.FAILED:
                 raise self._failed(reason(state.error or Rc.KEYGEN_FAILED))
-            next(pauses)
+            self._pause(pauses)
 
     def _ask(self, job: int, nonce: bytes) -> JobResponse | None:
         """Return the job's state, or None while the phone is too busy to tell.
@@ -118,14 +121,38 @@ class KeyMaker:
             raise ProtocolViolation(self.session.link.name, "JOB: done without a key")
         return state.key
 
-    def _pauses(self) -> Iterator[None]:
-        """Pause at each step, longer and longer; raise when the time is over."""
-        deadline, pause = self.clock() + self.limit, _FIRST_PAUSE
-        while self.clock() < deadline:
-            self.sleep(pause)
-            pause = min(pause * _GROWTH, _LONGEST_PAUSE)
-            yield
-        raise self._failed(f"it was not done within {self.limit:g} s")
+    def _pause(self, pauses: "_Pauses") -> None:
+        """Wait until the next question; raise when the time is over."""
+        if self.clock() >= pauses.began + self.limit:
+            raise self._failed(f"it was not done within {self.limit:g} s")
+        self.sleep(pauses.next())
 
     def _failed(self, why: str) -> KeyGenerationFailed:
         return KeyGenerationFailed(self.session.link.name, why)
+
+
+class _Pauses:
+    """How long it is waited before each question: ever longer, but not when the end is near.
+
+    What a phone says of its progress is an estimate. It counts only when it has grown, so that a
+    phone that stays at 99 % for minutes, or says now this and now that, is not asked in a hurry.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._most = 0
+        self._next = _FIRST_PAUSE
+        self.began = clock()
+
+    def told(self, percent: int) -> None:
+        """Take in what the phone says of its progress."""
+        if percent <= self._most:
+            return
+        self._most = percent
+        rest = (self._clock() - self.began) * (100 - percent) / percent
+        self._next = min(self._next, max(_FIRST_PAUSE, _PART_OF_REST * rest))
+
+    def next(self) -> float:
+        """Return the seconds to wait now."""
+        pause, self._next = self._next, min(self._next * _GROWTH, _LONGEST_PAUSE)
+        return pause
