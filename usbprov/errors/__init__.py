@@ -41,6 +41,9 @@ code and is generated from this module.
     │                LeftOut, PinUnusable, BenchStopped
     ├── BoardError ─ BoardUnusable, BoardDependencyMissing
     ├── DiscoveryError ─ NothingFound, DhcpNotPermitted, OptionInvalid, RegistrarNotFound
+    ├── OfflineError ─ NotPrepared, PreparedTruncated, PreparedAltered, PassphraseWrong,
+    │                  PreparedNewer, PreparedUnfinished, PreparedForOther, PreparedExpired,
+    │                  ClockBehindFile, PreparedKeyMissing, CarriedNotWritten, CarriedFileTaken
     ├── TapeError ─ BundleInvalid, NothingRecorded, NotOnTape, ReplayDiffers, BundleNotWritten
     └── LabError ─ LabUnusable, LabDependencyMissing, GadgetUnusable
 """
@@ -106,6 +109,21 @@ from usbprov.errors.ledger import (
     LedgerUnreached,
     LedgerUnusable,
     NoSuchJob,
+)
+from usbprov.errors.offline import (
+    CarriedFileTaken,
+    CarriedNotWritten,
+    ClockBehindFile,
+    NotPrepared,
+    OfflineError,
+    PassphraseWrong,
+    PreparedAltered,
+    PreparedExpired,
+    PreparedForOther,
+    PreparedKeyMissing,
+    PreparedNewer,
+    PreparedTruncated,
+    PreparedUnfinished,
 )
 from usbprov.errors.phone import (
     CredentialMismatch,
@@ -206,6 +224,8 @@ __all__ = [
     "BundleNotWritten",
     "BusUnavailable",
     "CallError",
+    "CarriedFileTaken",
+    "CarriedNotWritten",
     "CertificateNotAccepted",
     "CertificateUnfit",
     "ChainUntrusted",
@@ -213,6 +233,7 @@ __all__ = [
     "ChecksFailed",
     "ClaimLost",
     "ClaimedElsewhere",
+    "ClockBehindFile",
     "ConfigInvalid",
     "CredentialMismatch",
     "CredentialRefused",
@@ -262,13 +283,16 @@ __all__ = [
     "NotNow",
     "NotOffered",
     "NotOnTape",
+    "NotPrepared",
     "NothingFound",
     "NothingRecorded",
     "NothingToProvision",
     "NothingToReport",
     "NumberShared",
     "ObjectUnreadable",
+    "OfflineError",
     "OptionInvalid",
+    "PassphraseWrong",
     "PhoneBusy",
     "PhoneCannotVerify",
     "PhoneChanged",
@@ -283,6 +307,13 @@ __all__ = [
     "PortMapInvalid",
     "PortMapNotSaved",
     "PossessionUnproved",
+    "PreparedAltered",
+    "PreparedExpired",
+    "PreparedForOther",
+    "PreparedKeyMissing",
+    "PreparedNewer",
+    "PreparedTruncated",
+    "PreparedUnfinished",
     "ProtocolViolation",
     "ReadBackDiffers",
     "RedirectRefused",
