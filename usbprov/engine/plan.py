@@ -1,6 +1,6 @@
 """The plan: what will be done to this phone, decided before anything is touched."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from usbprov.engine.events import StepName
@@ -40,13 +40,20 @@ class Plan:
     lines: tuple[tuple[StepName, str], ...]
 
 
-def make_plan(job: Job, steps: Sequence[Step], nonce: bytes | None = None) -> Plan:
+def make_plan(
+    job: Job,
+    steps: Sequence[Step],
+    nonce: bytes | None = None,
+    refuse: Callable[[Job], None] | None = None,
+) -> Plan:
     """Decide who makes the key, and whether there is a job to go on with, or nothing to do.
 
     Args:
         job: The job, identified.
         steps: What will be done.
         nonce: The nonce of a key that was made elsewhere, for a job that goes on with it.
+        refuse: Refuses what must not be written to, unless the job has begun or may replace; by
+            default ``refuse_occupied``.
 
     Raises:
         SlotOccupied: The slot holds something that may not be replaced.
@@ -56,15 +63,13 @@ def make_plan(job: Job, steps: Sequence[Step], nonce: bytes | None = None) -> Pl
     new = _new_job(job)
     if nonce is not None:
         new = replace(new, nonce=nonce)
-    done = None if job.order.replace else _finished(job, new)
-    resumes = None if done else _unfinished(job, new)
-    if resumes and nonce not in {None, resumes.nonce}:
-        resumes = None
+    done = None if job.order.replace else _of_nonce(_finished(job, new), nonce)
+    resumes = None if done else _of_nonce(_unfinished(job, new), nonce)
     earlier = done or resumes
     if earlier:
         job.key_source = KeySource(earlier.key_source)
     if done is None and resumes is None and not job.order.replace:
-        refuse_occupied(job, nonce)
+        (refuse or refuse_occupied)(job)
     lines = () if done else tuple((step.name, step.intent(job)) for step in steps)
     return Plan(new, resumes, done, lines)
 
@@ -116,6 +121,10 @@ def _finished(job: Job, new: NewJob) -> JobRecord | None:
     return record if in_use and left > LEAST_LEFT and _settings_hold(job) else None
 
 
+def _of_nonce(record: JobRecord | None, nonce: bytes | None) -> JobRecord | None:
+    return record if record and nonce in {None, record.nonce} else None
+
+
 def _settings_hold(job: Job) -> bool:
     """Say whether the phone has the servers that the order names."""
     settings, order = known(job.info).settings, job.order
@@ -133,15 +142,13 @@ def _unfinished(job: Job, new: NewJob) -> JobRecord | None:
     return record if record and job.order.key in {None, record.key_source} else None
 
 
-def refuse_occupied(job: Job, nonce: bytes | None = None) -> None:
-    """Refuse a slot that holds anything, but what belongs to the key with this nonce.
+def refuse_occupied(job: Job) -> None:
+    """Refuse a slot that holds anything.
 
     Raises:
         SlotOccupied: It does.
     """
     slot, settings = job.slot, known(job.info).settings
-    if nonce is not None and nonce in {k.nonce for k in (slot.active_key, slot.pending_key) if k}:
-        return
     if slot.active_certificate is not None:
         owner = f" of {settings.sip_uri}" if settings else ""
         server = f", for {settings.web_services_url}" if settings else ""

@@ -22,6 +22,9 @@ class Outcome(StrEnum):
     PROVISIONED = "provisioned"
     ALREADY = "already-provisioned"
     PLANNED = "planned"
+    REQUESTED = "requested"
+    PREPARED = "prepared"
+    ALREADY_PREPARED = "already-prepared"
     FAILED = "failed"
 
 

@@ -138,7 +138,8 @@ class Runner:
         self._listener(JobKnown(record, earlier=True))
         job.certificate = job.ledger.artifact(record.id, ArtifactKind.CERTIFICATE)
         for step in self._course.confirm:
-            self._look(step.name, partial(step.run, job))
+            if step.already(job) is None:
+                self._look(step.name, partial(step.run, job))
         self._outcome = self._course.again
 
     def _open(self, plan: Plan) -> None:

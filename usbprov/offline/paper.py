@@ -48,6 +48,7 @@ class PaperPhone:
         self._file = file
         self.package = package
         self._facts = DeviceFacts("file", file.name, 0, 0)
+        self._private: rsa.RSAPrivateKey | None = None
 
     def _keep(self, package: Package) -> None:
         """Write what there is now; only then is it so."""
@@ -105,8 +106,10 @@ class PaperPhone:
         package = self.package
         if package.key is not None:
             raise SlotOccupied(self._name, slot, "a key")
-        key = KeyState(key_digest(from_pkcs8(pkcs8).public_key()), nonce)
+        private = from_pkcs8(pkcs8)
+        key = KeyState(key_digest(private.public_key()), nonce)
         self._keep(_with_key(package, key, pkcs8))
+        self._private = private
         return key
 
     def request(self, slot: int, common_name: str) -> bytes:
@@ -118,7 +121,9 @@ class PaperPhone:
     def _key(self, command: str) -> rsa.RSAPrivateKey:
         if self.package.pkcs8 is None:
             raise PhoneRefused(self._name, command, "there is no private key in the file")
-        return from_pkcs8(self.package.pkcs8)
+        if self._private is None:  # checking a key takes as long as some signatures
+            self._private = from_pkcs8(self.package.pkcs8)
+        return self._private
 
     # --- certificate and trust
 

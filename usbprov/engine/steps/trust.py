@@ -41,7 +41,7 @@ class TrustStep:
         from usbprov.pki.certificates import shown_name
         from usbprov.webservices.trust.plan import carry_out
 
-        plan = _plan(job)
+        plan = trust_plan(job)
         carry_out(job.phone, plan)
         if plan.installations:
             return f"installed: {', '.join(str(done) for done in plan.installations)}"
@@ -58,12 +58,12 @@ def refuse_unverifiable(job: Job) -> None:
     """
     if chain_limits(known(job.info)) == NO_LIMITS:
         return
-    obstacle = _plan(job).obstacle
+    obstacle = trust_plan(job).obstacle
     if isinstance(obstacle, PhoneCannotVerify):
         raise obstacle
 
 
-def _plan(job: Job) -> "TrustPlan":
+def trust_plan(job: Job) -> "TrustPlan":
     """Plan with what this computer has, and with the chain download if that does not suffice."""
     from usbprov.pki.certificates import load_certificate
     from usbprov.webservices.trust.plan import Planner, server_source
