@@ -22,7 +22,8 @@ def show_result(result: Result) -> None:
     if result.outcome is Outcome.PLANNED:
         click.echo(_plan(result))
         return
-    _panel(f"{result.facts.name}: {_TITLES[result.outcome]}", _facts(result))
+    body = f"{facts(result)}\n\nThe cable may be removed."
+    panel(f"{result.facts.name}: {_TITLES[result.outcome]}", body)
 
 
 def _plan(result: Result) -> str:
@@ -33,7 +34,8 @@ def _plan(result: Result) -> str:
     return f"{steps}\n\nDry run: nothing was written and no server was asked."
 
 
-def _facts(result: Result) -> str:
+def facts(result: Result) -> str:
+    """Write what a job has come to, one fact a line."""
     certificate, proof = result.certificate, result.proof
     shown = [
         ("user", result.user or ""),
@@ -47,7 +49,7 @@ def _facts(result: Result) -> str:
         *(("passed", _passed(trouble)) for trouble in result.passed),
         *(("older TLS", f"allowed for {server}") for server in result.old_tls),
     ]
-    return pairs(shown) + "\n\nThe cable may be removed."
+    return pairs(shown)
 
 
 def _passed(trouble: StepRetry) -> str:
@@ -65,7 +67,8 @@ def _signed_in(result: Result) -> str:
     return f"yes, at {found.server} ({found.scheme}, {found.protocol})"
 
 
-def _panel(title: str, body: str) -> None:
+def panel(title: str, body: str) -> None:
+    """Show words under a title; framed on a terminal."""
     if not sys.stdout.isatty():
         click.echo(f"\n{title}\n{body}")
         return

@@ -33,6 +33,18 @@ COMMANDS = {
         "usbprov.cli.commands.provision:provision",
         "Key, certificate, installation and proof for one phone.",
     ),
+    "request": (
+        "usbprov.cli.commands.request:request",
+        "At a phone without network: its key's request, into a file.",
+    ),
+    "prepare": (
+        "usbprov.cli.commands.prepare:prepare",
+        "Where the servers are: a phone's certificate, into a sealed file.",
+    ),
+    "apply": (
+        "usbprov.cli.commands.apply:apply",
+        "At a phone without network: install what was prepared.",
+    ),
     "bench": ("usbprov.cli.commands.bench:bench", "Stage many phones, from a roster."),
     "trust": (
         "usbprov.cli.commands.trust:trust",

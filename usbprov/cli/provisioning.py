@@ -11,6 +11,7 @@ from usbprov.cli.closing import show_result
 from usbprov.cli.diagnosing import context_of
 from usbprov.cli.failure import ToldError
 from usbprov.cli.progress import progress
+from usbprov.engine.course import PROVISION, Course
 from usbprov.engine.diagnosis.examining import examine
 from usbprov.engine.diagnosis.probes.contract import Scene
 from usbprov.engine.events import StepName
@@ -24,13 +25,18 @@ from usbprov.errors import UsbprovError
 from usbprov.ledger.ledger import Ledger
 from usbprov.net.site import Site
 from usbprov.phone.candidates import Candidate
+from usbprov.phone.contract import Phone
 from usbprov.phone.holding import hold
 from usbprov.webservices.ticket import TicketCache
 
 
 @dataclass(frozen=True)
 class Manner:
-    """How the job is run and shown."""
+    """How the job is run and shown.
+
+    Attributes:
+        may_look: Whether servers may be looked at by themselves, when something fails.
+    """
 
     ca_file: Path | None = None
     dry_run: bool = False
@@ -41,9 +47,12 @@ class Manner:
     return_seconds: float = 0.0
     tickets: TicketCache = field(default_factory=TicketCache)
     tape: bool = True
+    may_look: bool = True
 
-    def scene(self, order: Order, step: str) -> Scene:
+    def scene(self, order: Order, step: str) -> Scene | None:
         """Return the servers that may be looked at, to tell the causes of a failure apart."""
+        if not self.may_look:
+            return None
         at_registrar = step == StepName.SIGN_IN
         return Scene(order.web_services_url, self.ca_file, self.site, at_registrar)
 
@@ -57,37 +66,78 @@ def provision_one(
         ToldError: The job failed, and its JSON document was printed.
         UsbprovError: The job failed.
     """
-    shown = progress(silent=manner.as_json or manner.quiet)
-    with contextlib.ExitStack() as stack:
-        stack.callback(shown.close)
-        tape = _tape(candidate, order, ledger, manner, stack)
-        held = stack.enter_context(hold(candidate))
-        connect = _connector(order.web_services_url, manner, stack)
-        reach = _registrar(order.registrar, manner, stack)
-
-        def ask() -> str:
-            shown.close()  # a spinner that turned on would wipe the question away
-            return secret()
-
-        job = Job(order, held.phone, ledger, connect, ask, reach, held, manner.return_seconds)
-        job.retries = manner.retries
-        runner = Runner(job, tape.listening(shown) if tape else shown)
-        try:
-            result = runner.run(dry_run=manner.dry_run)
-        except UsbprovError as error:
-            if tape:
-                tape.failed(error)
-            failed = runner.result(error)
-            context = context_of(job, failed)
-            examine(error, context, manner.scene(order, context.step))
-            if not manner.as_json:
-                raise
-            documents.show(documents.result(failed))
-            raise ToldError(error) from None
-        if tape:
-            tape.succeeded(result)
+    result = run_at_phone(candidate, order, ledger, secret, manner).result
     _show(result, manner)
     return result
+
+
+@dataclass(frozen=True)
+class Run:
+    """A job that came to its end, and its result."""
+
+    job: Job
+    result: Result
+
+
+def run_at_phone(
+    candidate: Candidate,
+    order: Order,
+    ledger: Ledger,
+    secret: Callable[[], str],
+    manner: Manner,
+    course: Course = PROVISION,
+) -> Run:
+    """Open the phone and run a job; raises as ``provision_one``, and shows only the steps."""
+    with contextlib.ExitStack() as stack:
+        tape = _tape(candidate, order, ledger, manner, stack)
+        held = stack.enter_context(hold(candidate))
+        job = job_for(held.phone, order, ledger, secret, manner, stack)
+        job.held, job.return_seconds = held, manner.return_seconds
+        return run_shown(job, manner, course, tape)
+
+
+def job_for(
+    phone: Phone,
+    order: Order,
+    ledger: Ledger,
+    secret: Callable[[], str],
+    manner: Manner,
+    stack: contextlib.ExitStack,
+) -> Job:
+    """Put a job together; what it connects to is closed with ``stack``."""
+    connect = _connector(order.web_services_url, manner, stack)
+    reach = _registrar(order.registrar, manner, stack)
+    return Job(order, phone, ledger, connect, secret, reach, retries=manner.retries)
+
+
+def run_shown(job: Job, manner: Manner, course: Course, tape: JobTape | None = None) -> Run:
+    """Run a job, show its steps, and say on failure what is known of the cause."""
+    shown = progress(silent=manner.as_json or manner.quiet)
+    secret = job.secret
+
+    def ask() -> str:
+        shown.close()  # a spinner that turned on would wipe the question away
+        return secret()
+
+    job.secret = ask
+    runner = Runner(job, tape.listening(shown) if tape else shown, course)
+    try:
+        result = runner.run(dry_run=manner.dry_run)
+    except UsbprovError as error:
+        if tape:
+            tape.failed(error)
+        failed = runner.result(error)
+        context = context_of(job, failed)
+        examine(error, context, manner.scene(job.order, context.step))
+        if not manner.as_json:
+            raise
+        documents.show(documents.result(failed))
+        raise ToldError(error) from None
+    finally:
+        shown.close()
+    if tape:
+        tape.succeeded(result)
+    return Run(job, result)
 
 
 def _tape(

@@ -32,6 +32,19 @@ def secret_source(kind: str, *, stdin: bool, descriptor: int | None, who: str) -
     return lambda: _prompt(f"{kind} of {who}: ", kind)
 
 
+def new_secret(kind: str, *, stdin: bool, descriptor: int | None, who: str) -> str:
+    """Return a secret that is made now; on a terminal it is asked for twice.
+
+    Raises:
+        UsageError: As ``secret_source``; or it was typed in two ways.
+    """
+    ask = secret_source(kind, stdin=stdin, descriptor=descriptor, who=who)
+    first = ask()
+    if not stdin and descriptor is None and _prompt(f"{kind} again: ", kind) != first:
+        raise UsageError(f"the {kind} was typed in two ways")
+    return first
+
+
 def _stdin(option: str) -> int:
     if sys.stdin is None:  # closed by whoever started the program
         raise UsageError(f"{option}: there is no standard input")

@@ -11,7 +11,7 @@ class OfflineError(UsbprovError):
     """Raised when a file that carries a job cannot be made or used; the file is as it was."""
 
     file: str
-    exit_code: ClassVar[ExitCode] = ExitCode.REFUSED
+    exit_code: ClassVar[ExitCode] = ExitCode.CHECK
 
 
 @dataclass(eq=False)
@@ -44,7 +44,6 @@ class PreparedAltered(OfflineError):
 
     reason: str
     code: ClassVar = "OFF-03"
-    exit_code: ClassVar = ExitCode.CHECK
     template: ClassVar = "{file} was altered: {reason}"
     cause: ClassVar = (
         "The medium is failing, the copy went wrong, or somebody has changed the file."
@@ -107,7 +106,6 @@ class PreparedExpired(OfflineError):
 
     reason: str
     code: ClassVar = "OFF-08"
-    exit_code: ClassVar = ExitCode.CHECK
     template: ClassVar = "the certificate in {file} cannot be used: {reason}"
     cause: ClassVar = "The file lay too long, or the clock of this computer is wrong."
     remedy: ClassVar = "Look at this computer's clock; if it is right, prepare the phone anew. Nothing was written to the phone."
@@ -120,7 +118,6 @@ class ClockBehindFile(OfflineError):
     clock: str
     made: str
     code: ClassVar = "OFF-09"
-    exit_code: ClassVar = ExitCode.CHECK
     template: ClassVar = "this computer's clock says {clock}, but {file} was made later, {made}"
     cause: ClassVar = "The clock of one of the two computers is wrong; the phone would be given it."
     remedy: ClassVar = (
@@ -149,6 +146,7 @@ class CarriedNotWritten(OfflineError):
 
     reason: str
     code: ClassVar = "OFF-11"
+    exit_code: ClassVar = ExitCode.REFUSED
     template: ClassVar = "{file} was not written: {reason}"
     cause: ClassVar = "The folder is not there or not yours, or the disk is full."
     remedy: ClassVar = "Make room, or name another file with --out. Repeat the command: it goes on where it stopped."

@@ -152,6 +152,9 @@ class CarriedKeyStep(KeyStep):
         """Say where the key comes from."""
         return _KEY_WORDS[self._carried.key_source]
 
+    def prepare(self, job: Job) -> None:
+        """Nothing is made ready here: the file has the key, and keeps it."""
+
     def run(self, job: Job) -> str:
         """Give it to the phone, or find it there."""
         carried, order = self._carried, job.order

@@ -18,13 +18,14 @@ from usbprov.engine.steps.contract import Step
 from usbprov.engine.steps.install import InstallStep
 from usbprov.engine.steps.key import KeyStep
 from usbprov.engine.steps.prove import ProveStep
-from usbprov.engine.steps.publish import PublishStep
+from usbprov.engine.steps.publish import PublishStep, has_certificate
 from usbprov.engine.steps.request import RequestStep
 from usbprov.engine.steps.sign_in import SignInStep
 from usbprov.engine.steps.ticket import TicketStep
 from usbprov.engine.steps.trust import TrustStep, trust_plan
 from usbprov.errors import CarriedFileTaken
 from usbprov.offline.paper import PaperPhone
+from usbprov.phone.contract import Capability
 from usbprov.pki.certificates import shown_name, to_der
 
 
@@ -35,6 +36,13 @@ class CarryTrustStep(TrustStep):
 
     def __init__(self, paper: PaperPhone) -> None:
         self._paper = paper
+
+    def already(self, job: Job) -> str | None:
+        """Skip it where the phone has no store, or where the file has it from an earlier run."""
+        if Capability.TRUST_STORE not in known(job.info).capabilities:
+            return super().already(job)
+        has_all = has_certificate(job) and bool(self._paper.package.server_chain)
+        return "taken along before the interruption" if has_all else None
 
     def intent(self, job: Job) -> str:
         """Say what is taken along."""

@@ -1,0 +1,88 @@
+"""Carried files, for the commands: their passphrase, their lock, and what is said of them."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from usbprov.cli.secret import new_secret, secret_source
+from usbprov.cli.settings import current
+from usbprov.errors import JobBusy, UsageError
+
+if TYPE_CHECKING:
+    from usbprov.offline.files import SealedFile
+    from usbprov.offline.package import Package
+
+F = TypeVar("F", bound=Callable[..., object])
+
+SHORTEST_PASSPHRASE = 8
+"""Characters of a new passphrase: the file may get lost on its way, and be tried at leisure."""
+
+_KIND = "passphrase"
+
+_OPTIONS = (
+    click.option(
+        "--passphrase-stdin",
+        is_flag=True,
+        help="Read the passphrase of the file from standard input.",
+    ),
+    click.option(
+        "--passphrase-fd",
+        type=click.IntRange(min=0),
+        help="Read the passphrase of the file from a file descriptor.",
+    ),
+)
+
+
+def passphrase_options(function: F) -> F:
+    """Add the options; the command gets ``passphrase_stdin`` and ``passphrase_fd``."""
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+def new_file(path: Path, *, stdin: bool, descriptor: int | None) -> "SealedFile":
+    """Ask for the passphrase of a file that is to be made; nothing is written yet.
+
+    Raises:
+        UsageError: There is none, or it is too short.
+    """
+    from usbprov.offline.envelope import Lock
+    from usbprov.offline.files import SealedFile
+
+    passphrase = new_secret(_KIND, stdin=stdin, descriptor=descriptor, who=path.name)
+    if len(passphrase) < SHORTEST_PASSPHRASE:
+        raise UsageError(f"the passphrase must have {SHORTEST_PASSPHRASE} characters or more")
+    return SealedFile(path, Lock.new(passphrase))
+
+
+def opened(path: Path, *, stdin: bool, descriptor: int | None) -> "tuple[SealedFile, Package]":
+    """Ask for the passphrase of a file that is there, and open it.
+
+    Raises:
+        UsageError: There is no passphrase.
+        OfflineError: The file cannot be opened.
+    """
+    from usbprov.offline.files import open_sealed
+
+    ask = secret_source(_KIND, stdin=stdin, descriptor=descriptor, who=path.name)
+    return open_sealed(path, ask())
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Keep a second program from the same file within the block.
+
+    Raises:
+        JobBusy: One is at it.
+    """
+    from usbprov.usb.locks import Held
+
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(current().reach().locks.hold(f"file {path.resolve()}"))
+        except Held as held:
+            raise JobBusy(f"the job in {path.name}", held.holder) from None
+        yield
