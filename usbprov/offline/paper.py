@@ -63,6 +63,11 @@ class PaperPhone:
         return self._facts
 
     @property
+    def may_be_exchanged(self) -> bool:
+        """A file stays what it is."""
+        return False
+
+    @property
     def _name(self) -> str:
         return self._file.name
 
@@ -175,6 +180,10 @@ class PaperPhone:
     def sign(self, slot: int, block: bytes) -> bytes:
         """Sign for a handshake with the key in the file."""
         return self._key("sign").sign(block, padding.PKCS1v15(), utils.NoDigestInfo())
+
+    def read_clock(self) -> datetime | None:
+        """Nothing ticks on paper."""
+        return None
 
     # --- what paper cannot do
 
