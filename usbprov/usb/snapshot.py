@@ -22,7 +22,7 @@ from usbprov.usb.portpath import PortPath
 from usbprov.usb.pyusb import USBError
 from usbprov.usb.transfers import Session, completed, control, usb_error
 from usbprov.usbip import ExportedDevice, InterfaceTriple, Speed
-from usbprov.usbip.operations import MAX_DEVICES
+from usbprov.usbip.operations import REMEMBERED_DEVICES
 
 _TIMEOUT = 1.0
 """Seconds that a device may take to give a descriptor."""
@@ -116,7 +116,7 @@ def take_snapshot(session: Session, listed: DeviceDescriptor) -> Snapshot:
     return Snapshot(device, tuple(_configurations(session, device.bNumConfigurations)))
 
 
-@lru_cache(MAX_DEVICES)  # whoever watches an exporter asks for it several times a second
+@lru_cache(REMEMBERED_DEVICES)
 def listed_snapshot(exported: ExportedDevice) -> Snapshot:
     """Make a snapshot of what an exporter lists without asking the device.
 

@@ -29,6 +29,11 @@ REQ_DEVLIST, REP_DEVLIST = 0x8005, 0x0005
 MAX_DEVICES = 1024
 """Devices that a list may name; beyond it the length is taken for nonsense."""
 
+REMEMBERED_DEVICES = 128
+"""How many devices that were listed last are remembered: whoever watches an exporter is told of the
+same several times a second. A bus has 127 at most; each plug makes another one, so a longer memory
+would be full of phones that have gone."""
+
 MAX_INTERFACES = 64
 """Interfaces of a device that are kept of a list; Linux knows no more than 32."""
 
@@ -165,7 +170,7 @@ class ImportReply:
         return head if self.device is None else head + self.device.encode()
 
 
-@lru_cache(MAX_DEVICES)  # whoever watches an exporter is told the same several times a second
+@lru_cache(REMEMBERED_DEVICES)
 def _device_of(record: bytes, interfaces: bytes = b"") -> ExportedDevice:
     path, busid, *numbers = _DEVICE.unpack(record)
     device = ExportedDevice(unpack_text(path), unpack_text(busid), *numbers)
