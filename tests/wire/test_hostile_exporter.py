@@ -48,8 +48,9 @@ def _less_patience(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(usbip_client, "_ANSWER_TIMEOUT", 0.3)
     monkeypatch.setattr(snapshot, "_TIMEOUT", 0.2)
     monkeypatch.setattr(usbip_session, "_UNLINK_TIMEOUT", 0.2)
+    threads = threading.active_count()
     yield
-    assert not [t for t in threading.enumerate() if t.name.startswith("usbip ")]
+    assert threading.active_count() == threads
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 import usb.core
@@ -103,6 +104,11 @@ def session_with(script: Callable[[Script], None]) -> Iterator[UsbIpSession]:
             session.close()
 
 
+def left_open() -> tuple[int, int]:
+    """Return how many threads and how many files this process has."""
+    return threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))
+
+
 def until_end(end: Script) -> None:
     with pytest.raises(EOFError):
         end.next()
@@ -191,7 +197,7 @@ class TestUnlink:
         def script(end: Script) -> None:
             asked, unlink = end.expect(Submit), end.expect(Unlink)
             end.send(UnlinkReply(unlink.seqnum, 0))
-            late.wait(5)
+            assert late.wait(5)
             end.send(SubmitReply(asked.seqnum, 0, 4, b"late"))
             other = end.expect(Submit)
             assert other.endpoint == 2
@@ -203,7 +209,6 @@ class TestUnlink:
         with session_with(script) as session:
             assert session.transfer(READ, 0.02).status == TIMED_OUT
             late.set()
-            assert eventually(lambda: bool(session._late))
             assert session.transfer(Transfer(0x82, 512), 1.0).data == b"other"
             assert session.transfer(Transfer(0x81, 3), 1.0) == Completion(0, b"lat", 3)
             assert session.transfer(READ, 1.0).data == b"e"
@@ -296,10 +301,11 @@ class TestEnd:
 
     def test_no_thread_and_no_socket_is_left(self):
         with exported({"1-1": phone()}) as rig:
+            rig.link().close()
+            before = left_open()
             for _ in range(5):
                 rig.link().close()
-            names = [thread.name for thread in threading.enumerate()]
-        assert "usbip 1-1" not in names
+            assert eventually(lambda: left_open() <= before)  # the exporter's ends, too
 
     def test_exporter_that_does_not_close_its_end_does_not_hold_us_up(self):
         done = threading.Event()
@@ -313,6 +319,25 @@ class TestEnd:
             session.close()
             assert time.monotonic() - began < 2.0
             done.set()
+
+    def test_a_session_that_breaks_ends_whoever_waits_at_once(self, monkeypatch):
+        monkeypatch.setattr(usbip_session, "_UNLINK_TIMEOUT", 0.1)
+        over = threading.Event()
+
+        def script(end: Script) -> None:
+            for kind in (Submit, Submit, Unlink):
+                end.expect(kind)
+            assert over.wait(10)  # it neither answers nor closes its end
+
+        got = []
+        with session_with(script) as session:
+            reader = threading.Thread(target=lambda: got.append(session.transfer(READ, None)))
+            reader.start()
+            assert eventually(lambda: session._is_read)
+            assert session.transfer(Transfer(0x82, 8), 0.02).status == TransferStatus.NO_DEVICE
+            reader.join(5)
+            over.set()
+        assert [completion.status for completion in got] == [TransferStatus.NO_DEVICE]
 
 
 class TestImport:

@@ -24,7 +24,7 @@ def open_usbip_bus(uri: str, host: str, port: int | None = None) -> PyusbBus:
 
 
 class UsbIpBackend(UrbBackend):
-    """The devices of one exporter; each open device has a connection and a thread of its own."""
+    """The devices of one exporter; each open device has a connection of its own."""
 
     def __init__(self, address: Address) -> None:
         super().__init__()

@@ -1,13 +1,20 @@
-"""A session with one imported device: transfers submitted, answered, withdrawn."""
+"""A session with one imported device: transfers submitted, answered, withdrawn.
+
+There is no thread that reads: whoever waits for an answer reads what comes, for the others, too,
+if there are any. A thread of its own would have to be woken for each answer, and to wake the one
+that waits for it; with many phones that costs more than all the rest of a transfer.
+"""
 
 import itertools
 import logging
+import math
 import socket
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from usbprov.usb.transfers import TIMED_OUT, Completion, Transfer
 from usbprov.usbip import (
@@ -24,9 +31,17 @@ from usbprov.usbip import (
 
 logger = logging.getLogger(__name__)
 
-_CHUNK = 1 << 13
-"""Bytes read at a time: the thread of every open device holds so many while it waits."""
+_CHUNK = 1 << 14
+"""Bytes read at a time."""
+
 _SEND_TIMEOUT = 10.0
+
+_LONGEST_READ = 10.0
+"""Seconds after which who reads looks whether it still is waited for; no answer is late then."""
+
+_SHORTEST_READ = 0.001
+"""Seconds; 0 would make the socket one that never waits."""
+
 _UNLINK_TIMEOUT = 5.0
 """Seconds for the exporter to answer an unlink; without that, nothing is known of the device."""
 
@@ -45,27 +60,22 @@ class _Urb:
     """A transfer under way.
 
     Attributes:
-        roused: Set when it need not be waited for any longer: it is answered, or what it asks
-            for has come by another way.
-        answered: Set when it has its completion.
-        settled: Set when its unlink was answered.
-        abandoned: True once nobody waits for its completion any more.
+        roused: It need not be waited for any longer: it is answered, or what it asks for has come
+            by another way.
+        settled: Its unlink was answered.
+        abandoned: Nobody waits for its completion any more.
     """
 
     number: int
     transfer: Transfer
-    roused: threading.Event = field(default_factory=threading.Event)
-    answered: threading.Event = field(default_factory=threading.Event)
-    settled: threading.Event = field(default_factory=threading.Event)
+    roused: bool = False
+    settled: bool = False
     completion: Completion | None = None
     abandoned: bool = False
 
 
 class UsbIpSession:
-    """An imported device; a ``Session``.
-
-    A thread reads the answers. The connection's end is the device's end.
-    """
+    """An imported device; a ``Session``. The connection's end is the device's end."""
 
     def __init__(self, sock: socket.socket, decoder: ClientDecoder, device: ExportedDevice) -> None:
         self.device = device
@@ -78,11 +88,11 @@ class UsbIpSession:
         self._ended = False
         # Re-entrant: the garbage collector may close a forgotten session at any point.
         self._lock = threading.RLock()
+        self._news = threading.Condition(self._lock)
+        self._is_read = False
         self._sending = threading.RLock()
+        self._answers = sock.dup()  # with a time-out of its own
         sock.settimeout(_SEND_TIMEOUT)
-        name = f"usbip {device.busid}"
-        self._reader = threading.Thread(target=self._read, name=name, daemon=True)
-        self._reader.start()
 
     def transfer(self, transfer: Transfer, timeout: float | None) -> Completion:
         """Do one transfer; see ``Session``."""
@@ -92,21 +102,18 @@ class UsbIpSession:
         urb = _Urb(next(self._numbers), transfer)
         if not self._submit(urb):
             return _GONE
-        urb.roused.wait(timeout)
+        self._wait(lambda: urb.roused, timeout)
         if urb.completion is None:
             self._withdraw(urb)
         return self._in_order(urb)
 
     def close(self) -> None:
         """Give the device back, and wait a moment until the exporter has it."""
-        self._end("closed")
-        with suppress(OSError):
-            self._sock.shutdown(socket.SHUT_WR)
-        if self._reader is not threading.current_thread():
-            self._reader.join(_FAREWELL)
-            with suppress(OSError):
-                self._sock.shutdown(socket.SHUT_RDWR)
-            self._reader.join(_FAREWELL)
+        self._end("closed", socket.SHUT_WR)
+        if not self._sees_the_end(_FAREWELL):
+            self._shut(socket.SHUT_RDWR)
+            self._sees_the_end(_FAREWELL)
+        self._answers.close()
         self._sock.close()
 
     # --- the caller's side -----------------------------------------------------------------------
@@ -128,11 +135,13 @@ class UsbIpSession:
     def _withdraw(self, urb: _Urb) -> None:
         """Unlink a transfer that ran out of time, unless its answer comes first."""
         unlink = Unlink(next(self._numbers), self.device.devid, urb.number)
-        if self._send(unlink, self._unlinks, urb) and not urb.settled.wait(_UNLINK_TIMEOUT):
-            self._end("an unlink was not answered")
-        if not urb.answered.wait(_LATE):
-            with self._lock:
-                urb.abandoned = urb.completion is None
+        if self._send(unlink, self._unlinks, urb):
+            self._wait(lambda: urb.settled, _UNLINK_TIMEOUT)
+            if not urb.settled:
+                self._end("an unlink was not answered")
+        self._wait(lambda: urb.completion is not None, _LATE)
+        with self._lock:
+            urb.abandoned = urb.completion is None
 
     def _in_order(self, urb: _Urb) -> Completion:
         """Return the outcome of a transfer; what an earlier one left behind goes before it."""
@@ -171,24 +180,66 @@ class UsbIpSession:
             waiting.appendleft(Completion(TransferStatus.OK, rest, len(rest)))
             return Completion(TransferStatus.OK, late.data[: transfer.length], transfer.length)
 
-    # --- the reader's side -----------------------------------------------------------------------
+    # --- whoever waits, reads --------------------------------------------------------------------
 
-    def _read(self) -> None:
+    def _wait(self, is_over: Callable[[], bool], timeout: float | None) -> None:
+        """Wait until something is so, or the time is over; read answers unless others do."""
+        deadline = math.inf if timeout is None else time.monotonic() + timeout
+        while self._may_read(is_over, deadline):
+            try:
+                self._read(is_over, deadline)
+            finally:
+                self._let_others_read()
+
+    def _may_read(self, is_over: Callable[[], bool], deadline: float) -> bool:
+        """Wait while others read; True when it is this thread's turn, False when all is over."""
+        with self._news:
+            while self._is_read and not is_over() and time.monotonic() < deadline:
+                self._news.wait(min(deadline - time.monotonic(), _LONGEST_READ))
+            if is_over() or time.monotonic() >= deadline:
+                return False
+            self._is_read = True
+            return True
+
+    def _let_others_read(self) -> None:
+        with self._news:
+            self._is_read = False
+            self._news.notify_all()
+
+    def _read(self, is_over: Callable[[], bool], deadline: float) -> None:
         reason = "the exporter closed the connection"
         try:
-            while data := self._receive():
-                self._decoder.feed(data)
-                self._dispatch()
+            while not is_over() and (left := deadline - time.monotonic()) > 0:
+                self._answers.settimeout(max(min(left, _LONGEST_READ), _SHORTEST_READ))
+                with suppress(TimeoutError):
+                    data = self._answers.recv(_CHUNK)
+                    if not data:
+                        break
+                    self._decoder.feed(data)
+                    self._dispatch()
+            else:
+                return
         except (OSError, MalformedMessage) as failure:
             reason = str(failure)
         self._end(reason)
 
-    def _receive(self) -> bytes:
-        while True:
-            try:
-                return self._sock.recv(_CHUNK)
-            except TimeoutError:
-                continue
+    def _sees_the_end(self, seconds: float) -> bool:
+        """Read until the exporter has closed its end; False if it has not within the time."""
+        deadline = time.monotonic() + seconds
+        if not self._may_read(lambda: False, deadline):
+            return False
+        try:
+            while (left := deadline - time.monotonic()) > 0:
+                self._answers.settimeout(max(left, _SHORTEST_READ))
+                if not self._answers.recv(_CHUNK):
+                    return True
+        except TimeoutError:
+            return False
+        except OSError:  # torn, or closed before
+            return True
+        finally:
+            self._let_others_read()
+        return False
 
     def _dispatch(self) -> None:
         handlers: Mapping[type, Callable[..., None]] = {
@@ -206,14 +257,14 @@ class UsbIpSession:
             urb.completion = Completion(reply.status, reply.data, reply.actual)
             if urb.abandoned and reply.data and urb.transfer.setup is None:
                 self._keep_for_next_read(urb.transfer.endpoint, urb.completion)
-        urb.answered.set()
-        urb.roused.set()
+            urb.roused = True
+            self._news.notify_all()
 
     def _keep_for_next_read(self, endpoint: int, late: Completion) -> None:
         self._late.setdefault(endpoint, deque()).append(late)
         for urb in self._urbs.values():
             if urb.transfer.endpoint == endpoint:
-                urb.roused.set()
+                urb.roused = True
 
     def _on_unlinked(self, reply: UnlinkReply) -> None:
         with self._lock:
@@ -223,12 +274,11 @@ class UsbIpSession:
             if reply.status == TransferStatus.UNLINKED:
                 self._urbs.pop(urb.number, None)
                 urb.completion = urb.completion or _TIMED_OUT
-        if urb.completion is not None:
-            urb.answered.set()
-            urb.roused.set()
-        urb.settled.set()
+            urb.roused |= urb.completion is not None
+            urb.settled = True
+            self._news.notify_all()
 
-    def _end(self, reason: str) -> None:
+    def _end(self, reason: str, shut: int = socket.SHUT_RDWR) -> None:
         """Let everything under way end with the device; the first reason is the true one."""
         with self._lock:
             if self._ended:
@@ -239,10 +289,11 @@ class UsbIpSession:
                 held.clear()
             for urb in urbs:
                 urb.completion = urb.completion or _GONE
+                urb.roused = urb.settled = True
+            self._news.notify_all()
         logger.debug("session with %s ended: %s", self.device.busid, reason)
-        for urb in urbs:
-            urb.answered.set()
-            urb.roused.set()
-            urb.settled.set()
+        self._shut(shut)
+
+    def _shut(self, how: int) -> None:
         with suppress(OSError):
-            self._sock.shutdown(socket.SHUT_WR)
+            self._sock.shutdown(how)
