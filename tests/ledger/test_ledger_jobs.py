@@ -64,6 +64,16 @@ def test_whose_job_it_is_while_the_user_is_not_known(place: LedgerPlace) -> None
         assert ledger.latest(other, JobState.OPEN) is None
 
 
+def test_whose_job_it_is_where_neither_user_nor_extension_is_known(place: LedgerPlace) -> None:
+    nobody = replace(NEW, user=None, extension=None)
+    with Ledger(place) as ledger:
+        ledger.open_job(NEW)
+        assert ledger.latest(nobody, JobState.OPEN) is None
+        job = ledger.open_job(nobody)
+        assert ledger.latest(nobody, JobState.OPEN) == job
+        assert ledger.latest(replace(nobody, user="sip:a@contoso.test"), JobState.OPEN) == job
+
+
 def test_steps_are_written_before_and_after(place: LedgerPlace) -> None:
     with Ledger(place) as ledger:
         job = ledger.open_job(NEW).id

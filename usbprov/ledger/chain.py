@@ -1,7 +1,6 @@
 """Appending to the chain: what a write did, in the same transaction."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -9,9 +8,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Executable,
-    Insert,
     Table,
-    Update,
     bindparam,
     insert,
     update,
@@ -19,15 +16,16 @@ from sqlalchemy import (
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.exc import SQLAlchemyError
 
+from usbprov.ledger import driver
 from usbprov.ledger.entries import START, Change, body_of, make_entry
+from usbprov.ledger.prepared import Prepared
 from usbprov.ledger.schema import heads
 from usbprov.ledger.together import begin_with, commit_with
 
 CHAIN = "chain"
 """The name of the chain's head."""
 
-# Every write executes these, so they are written as the drivers take them: the detour through
-# SQLAlchemy's statements costs four times as much.
+# Every write executes these, so they are written as the drivers take them.
 _LAST = (
     "SELECT number, hash, strftime('%Y-%m-%dT%H:%M:%f000Z', 'now') FROM head WHERE name = 'chain'"
 )
@@ -104,15 +102,24 @@ class Write:
         """Execute a statement for each of several rows, in one go."""
         self._connection.execute(statement, rows)
 
+    def rows(self, statement: Prepared, values: Mapping[str, Any]) -> list[driver.Row]:
+        """Execute a statement that is made ready, and return its rows."""
+        return statement.rows(self._connection, values)
+
+    def change_by(self, statement: Prepared, values: Mapping[str, Any]) -> int:
+        """Execute a statement that is made ready; returns how many rows it changed."""
+        return statement.change(self._connection, values)
+
     def alone_with(self, what: str, key: str) -> None:
         """Wait until no other transaction that said the same is under way."""
         if self.dialect == "postgresql":  # in SQLite every writer is alone
-            self._connection.exec_driver_sql(_ALONE, (what, key)).close()
+            driver.execute(self._connection, _ALONE, (what, key)).close()
 
     def insert(self, table: Table, values: Mapping[str, Any], aside: Sequence[str] = ()) -> int:
         """Add a row, and return its number; the columns of ``aside`` are not in the entry."""
         clean = cleaned(values)
-        number = int(self._connection.execute(_insert(table), clean).scalar_one())
+        number: int
+        ((number,),) = _insert(table, tuple(clean)).rows(self._connection, clean)
         told = {name: value for name, value in clean.items() if name not in aside}
         self.note(table, number, told)
         return number
@@ -120,7 +127,8 @@ class Write:
     def change(self, table: Table, number: int, values: Mapping[str, Any]) -> bool:
         """Change the row of that number; False if there is none."""
         clean = cleaned(values)
-        found = self._connection.execute(_change(table), {"_number": number, **clean}).rowcount
+        given = {_NUMBER: number, **clean}
+        found = _change(table, tuple(clean)).change(self._connection, given)
         if found:
             self.note(table, number, clean)
         return bool(found)
@@ -148,14 +156,18 @@ class Write:
         append(self._connection, kind, body)
 
 
-@cache
-def _insert(table: Table) -> Insert:
-    return insert(table).returning(table.c.id)
+_NUMBER = "_number"
+"""The parameter of a change that says which row is meant; no column is called so."""
 
 
 @cache
-def _change(table: Table) -> Update:
-    return update(table).where(table.c.id == bindparam("_number"))
+def _insert(table: Table, columns: tuple[str, ...]) -> Prepared:
+    return Prepared(insert(table).returning(table.c.id), columns)
+
+
+@cache
+def _change(table: Table, columns: tuple[str, ...]) -> Prepared:
+    return Prepared(update(table).where(table.c.id == bindparam(_NUMBER)), columns)
 
 
 def append(connection: Connection, kind: str, body: str) -> None:
@@ -166,10 +178,11 @@ def append(connection: Connection, kind: str, body: str) -> None:
     if connection.dialect.name == "postgresql":
         commit_with(connection, _APPEND, (kind, body))
         return
-    number, previous, at = connection.exec_driver_sql(_LAST).one()
+    ((number, previous, at),) = driver.rows(connection, _LAST)
     entry = make_entry(number + 1, at, kind, previous, body)
-    connection.exec_driver_sql(_ADD, astuple(entry))
-    connection.exec_driver_sql(_ADVANCE, (entry.hash,))
+    values = (entry.number, entry.at, entry.kind, entry.previous, entry.body, entry.hash)
+    driver.execute(connection, _ADD, values).close()
+    driver.execute(connection, _ADVANCE, (entry.hash,)).close()
 
 
 def mark(connection: Connection) -> Mark | None:

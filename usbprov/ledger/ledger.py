@@ -14,19 +14,18 @@ from sqlalchemy import (
     Executable,
     RowMapping,
     and_,
-    delete,
-    func,
     insert,
-    or_,
     select,
 )
 
 from usbprov.errors import NoSuchJob, UsbprovError
+from usbprov.ledger import queries
 from usbprov.ledger.address import LedgerPlace, state_file
 from usbprov.ledger.benches import Benches
 from usbprov.ledger.chain import Write, cleaned
 from usbprov.ledger.claims import Claims
 from usbprov.ledger.database import Database
+from usbprov.ledger.prepared import Prepared
 from usbprov.ledger.records import (
     ArtifactKind,
     ArtifactRecord,
@@ -174,14 +173,16 @@ class Ledger:
         The user is the same if the SIP URI is, or, where the URI is not known on one side, the
         extension.
         """
-        where = (
-            _phone_is(new.phone_serial, new.phone_mac),
-            jobs.c.slot == new.slot,
-            jobs.c.state.in_(states),
-            jobs.c.web_services_url == new.web_services_url,
-            _user_is(new.user, new.extension),
-        )
-        rows = self._rows(select(jobs).where(*where).order_by(jobs.c.id.desc()).limit(1))
+        asked = {
+            "serial": new.phone_serial,
+            "mac": new.phone_mac,
+            "slot": new.slot,
+            "url": new.web_services_url,
+            "extension": new.extension,
+            "user": new.user and new.user.lower(),
+        }
+        by = {"by_user": new.user is not None, "by_extension": new.extension is not None}
+        rows = self._found(queries.latest(states, **by), asked)
         return _job(rows[0]) if rows else None
 
     def latest_of_phone(self, serial: str, mac: str) -> JobRecord | None:
@@ -189,9 +190,7 @@ class Ledger:
 
         One that ended before the phone was written to, or was superseded, came to nothing.
         """
-        counts = jobs.c.state.in_((JobState.OPEN, JobState.STUCK, JobState.DONE))
-        query = select(jobs).where(_phone_is(serial, mac), counts)
-        rows = self._rows(query.order_by(jobs.c.id.desc()).limit(1))
+        rows = self._found(queries.LATEST_OF_PHONE, {"serial": serial, "mac": mac})
         return _job(rows[0]) if rows else None
 
     def served(self, roster: str, *states: JobState) -> list[Served]:
@@ -236,10 +235,9 @@ class Ledger:
         """
         digest = hashlib.sha256(data).hexdigest()
         row = {"job": job, "kind": kind, "kept": _now(), "sha256": digest, "data": data}
-        known = select(artifacts.c.id).filter_by(job=job, kind=kind, sha256=digest)
 
         def work(write: Write) -> None:
-            if write.execute(known).one_or_none() is None:
+            if not write.rows(queries.KEPT_ALREADY, row):
                 write.insert(artifacts, row, aside=["data"])
 
         put = self._later if kind is ArtifactKind.REQUEST else self._write
@@ -253,8 +251,7 @@ class Ledger:
 
     def artifact(self, job: int, kind: ArtifactKind) -> bytes | None:
         """Return the newest object of that kind (DER), or None."""
-        query = select(artifacts.c.data).filter_by(job=job, kind=kind)
-        rows = self._rows(query.order_by(artifacts.c.id.desc()).limit(1))
+        rows = self._found(queries.ARTIFACT, {"job": job, "kind": kind})
         return rows[0]["data"] if rows else None
 
     def artifacts(self, job: int) -> list[ArtifactRecord]:
@@ -279,9 +276,12 @@ class Ledger:
     def _rows(self, query: Executable) -> Sequence[RowMapping]:
         return self._read(lambda connection: connection.execute(query).mappings().all())
 
+    def _found(self, query: Prepared, asked: Mapping[str, Any]) -> list[dict[str, Any]]:
+        return self._read(lambda connection: query.mappings(connection, asked))
+
 
 def _set_facts(write: Write, job: int, facts: str | None) -> None:
-    if write.execute(delete(failures).filter_by(job=job)).rowcount:
+    if write.change_by(queries.FORGET_FACTS, {"job": job}):
         write.note(failures, job, None)
     if facts is not None:
         write.execute(insert(failures), {"job": job, "facts": facts})
@@ -292,14 +292,7 @@ def _phone_is(serial: str, mac: str) -> ColumnElement[bool]:
     return and_(jobs.c.phone_serial == serial, jobs.c.phone_mac == mac)
 
 
-def _user_is(user: str | None, extension: str | None) -> ColumnElement[bool]:
-    if user is None:
-        return jobs.c.extension == extension
-    same_extension = and_(jobs.c.user.is_(None), jobs.c.extension == extension)
-    return or_(func.lower(jobs.c.user) == user.lower(), same_extension)
-
-
-def _job(row: RowMapping) -> JobRecord:
+def _job(row: Mapping[Any, Any]) -> JobRecord:
     values: dict[str, Any] = dict(row)
     return JobRecord(**values | {"state": JobState(values["state"])})
 

@@ -14,6 +14,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from usbprov.errors import LedgerBusy, LedgerError, LedgerUnusable
 from usbprov.ledger.backend import Failure
+from usbprov.ledger.driver import execute
 
 BUSY_SECONDS = 10
 """How long a write waits for another process before it gives up."""
@@ -126,4 +127,4 @@ def _begin(connection: Connection) -> None:
     """Take the lock at the beginning, where SQLite waits for it; an upgrade later would fail."""
     statement = connection.get_execution_options().get(_BEGIN, "BEGIN IMMEDIATE")
     if statement:
-        connection.exec_driver_sql(statement)
+        execute(connection, statement).close()

@@ -7,15 +7,14 @@ others would wait for that.
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
+
+from usbprov.ledger.driver import Row, driver_of, wrapped
 
 if TYPE_CHECKING:
     import psycopg
-
-Row = tuple[Any, ...]
 
 # ruff: noqa: PLC0415 - an extra
 
@@ -34,7 +33,7 @@ def begin_with(connection: Connection, statement: str, values: Sequence[object] 
             cursor = driver.execute(statement, values)
         return cursor.fetchone() or ()
     except psycopg.Error as error:
-        raise _wrapped(connection, statement, error) from error
+        raise wrapped(connection, statement, error) from error
 
 
 def commit_with(connection: Connection, statement: str, values: Sequence[object]) -> None:
@@ -52,11 +51,11 @@ def commit_with(connection: Connection, statement: str, values: Sequence[object]
         with psycopg.ClientCursor(_driver(connection)) as cursor:
             cursor.execute(f"{statement}; COMMIT", values)
     except psycopg.Error as error:
-        raise _wrapped(connection, statement, error) from error
+        raise wrapped(connection, statement, error) from error
 
 
 def _driver(connection: Connection) -> "psycopg.Connection[Row]":
-    driver: psycopg.Connection[Row] = connection.connection.driver_connection  # type: ignore[assignment]
+    driver: psycopg.Connection[Row] = driver_of(connection)
     return driver
 
 
@@ -65,16 +64,3 @@ def _pipeline(driver: "psycopg.Connection[Row]") -> AbstractContextManager[objec
     import psycopg
 
     return driver.pipeline() if psycopg.capabilities.has_pipeline() else nullcontext()
-
-
-def _wrapped(connection: Connection, statement: str, error: "psycopg.Error") -> BaseException:
-    import psycopg
-
-    dialect = connection.dialect
-    is_lost = dialect.is_disconnect(error, connection.connection.dbapi_connection, None)  # type: ignore[arg-type]
-    wrapped = DBAPIError.instance(
-        statement, None, error, psycopg.Error, connection_invalidated=is_lost, dialect=dialect
-    )
-    if is_lost:
-        connection.invalidate(error)
-    return wrapped
