@@ -7,7 +7,6 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +46,9 @@ from usbprov.errors import (
 from usbprov.ledger.claims import ClaimKind
 from usbprov.ledger.claims import Worker as Claimant
 from usbprov.ledger.ledger import Ledger
-from usbprov.ledger.records import JobState
+from usbprov.ledger.records import JobRecord, JobState, NewJob
 from usbprov.phone import registry
-from usbprov.phone.contract import KeyState, PhoneInfo, PhoneSettings, SlotState
+from usbprov.phone.contract import KeyState, PhoneSettings, SlotState
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -246,7 +245,7 @@ def test_a_phone_that_is_back_before_its_old_port_has_noticed_is_away_no_more(
 
 
 def test_a_phone_that_is_back_before_its_old_port_has_noticed_keeps_its_user(
-    tmp_path: Path, late: threading.Event
+    tmp_path: Path, late: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     servers = MemoryServers(errors={"ticket": [ServerTimeout("pool.contoso.test", 30.0)]})
     with table(tmp_path, make_setup(roster(2)), servers=servers) as at:
@@ -254,15 +253,15 @@ def test_a_phone_that_is_back_before_its_old_port_has_noticed_keeps_its_user(
         at.plug("1-1", held)
         wait_for(lambda: at.ledger.jobs() and not at.ledger.claims.held()[1:], "its failure")
         at.pull("1-1")
-        info, asked = held.info, count(1)
+        open_job = Ledger.open_job
 
-        def slow() -> PhoneInfo:
-            if next(asked) == 2:  # its user is given, and the ledger does not know that yet
-                has_user.set()
+        def slow(ledger: Ledger, new: NewJob) -> JobRecord:
+            if new.phone_serial == held.serial and not has_user.is_set():
+                has_user.set()  # its user is given, and the ledger does not know that yet
                 assert go_on.wait(30)
-            return info()
+            return open_job(ledger, new)
 
-        held.info = slow  # type: ignore[method-assign]
+        monkeypatch.setattr(Ledger, "open_job", slow)
         at.plug("1-2", held)
         assert has_user.wait(30)
         late.set()
