@@ -9,7 +9,7 @@ from jobs import NEW
 from usbprov.errors import NoSuchJob, RequestRefused
 from usbprov.ledger.address import LedgerPlace
 from usbprov.ledger.ledger import Ledger
-from usbprov.ledger.records import ArtifactKind, JobState, NewJob, Served, StepState
+from usbprov.ledger.records import ArtifactKind, JobState, NewJob, StepState
 
 
 def test_a_job_comes_back_as_it_was_written(place: LedgerPlace) -> None:
@@ -145,15 +145,3 @@ def test_the_latest_of_a_phone_is_one_that_came_to_something(place: LedgerPlace)
         assert latest is not None
         assert latest.id == done.id
         assert ledger.latest_of_phone(serial, "02:00:5e:00:00:09") is None
-
-
-def test_whom_a_roster_serves(place: LedgerPlace) -> None:
-    with Ledger(place) as ledger:
-        done = ledger.open_job(replace(NEW, roster="shift"))
-        ledger.set_user(done.id, "sip:alice@contoso.test")
-        ledger.finish(done.id, JobState.DONE)
-        ledger.open_job(replace(NEW, roster="another"))
-        phone = (NEW.phone_serial, NEW.phone_mac)
-        served = Served(*phone, "sip:alice@contoso.test", NEW.extension)
-        assert ledger.served("shift", JobState.DONE) == [served]
-        assert ledger.served("shift", JobState.OPEN) == []

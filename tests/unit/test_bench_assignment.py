@@ -107,7 +107,8 @@ def test_nobody_gets_two_phones_and_no_phone_a_user_kept_for_another(by, entries
     assigner = STEADY[AssignBy(by)](roster)
     given_to = {}
     for phone, label in arrivals:
-        past = Past({user: [its] for user, its in given_to.items()})
+        users = {its: user for user, its in given_to.items()}
+        past = Past({user: [its] for user, its in given_to.items()}, users=users)
         if admit(phone, None, past, Rules()) is not None:
             assert phone in given_to.values()
             continue
@@ -137,7 +138,7 @@ def test_with_again_those_with_fewer_phones_come_first():
     assert free_users(roster, past, Rules(again=True)) == [BOUND[2], BOUND[1], BOUND[0]]
 
 
-PAST = Past({"sip:user2@contoso.test": [PHONES[0]]})
+PAST = Past({"sip:user2@contoso.test": [PHONES[0]]}, users={PHONES[0]: "sip:user2@contoso.test"})
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ Never a second phone for one user unless told (``--again``); never a phone that 
 already unless told (``--replace``).
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sized
 from dataclasses import dataclass, field
 
 from usbprov.bench.assignment import Refuse
@@ -30,16 +30,14 @@ class Past:
     """What the ledger says was done, on all benches.
 
     Attributes:
-        served: The phones that a user got, by ``RosterEntry.key``.
+        served: The phones that a user got, by ``RosterEntry.key``; only their number counts.
         taken: Keys of users for whom a phone is being provisioned now.
+        users: The key of the user who got a phone.
     """
 
-    served: Mapping[str, Sequence[PhoneIdentity]] = field(default_factory=dict)
+    served: Mapping[str, Sized] = field(default_factory=dict)
     taken: Collection[str] = ()
-
-    def user_of(self, phone: PhoneIdentity) -> str | None:
-        """Return the key of the user who got this phone, or None."""
-        return next((user for user, phones in self.served.items() if phone in phones), None)
+    users: Mapping[PhoneIdentity, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -54,10 +52,16 @@ def free_users(roster: Roster, past: Past, rules: Rules) -> list[RosterEntry]:
 
     That is the roster's order; with ``again`` those who have fewer phones come first.
     """
-    left = [entry for entry in roster.entries if entry.key not in past.taken]
+    free = [entry for entry in roster.entries if is_free(entry, past, rules)]
     if not rules.again:
-        return [entry for entry in left if not past.served.get(entry.key)]
-    return sorted(left, key=lambda entry: len(past.served.get(entry.key, ())))
+        return free
+    return sorted(free, key=lambda entry: len(past.served.get(entry.key, ())))
+
+
+def is_free(entry: RosterEntry, past: Past, rules: Rules) -> bool:
+    """Say whether a user may get a phone now."""
+    key = entry.key
+    return key not in past.taken and (rules.again or not past.served.get(key))
 
 
 def admit(
@@ -74,7 +78,7 @@ def admit(
     """
     if rules.replace:
         return None
-    user = past.user_of(phone)
+    user = past.users.get(phone)
     if user is not None:
         return Already(user)
     if holds is None:

@@ -5,19 +5,17 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from usbprov.bench.admission import Already, Past, Rules, admit, free_users
+from usbprov.bench.admission import Already, Past, Rules, admit, free_users, is_free
 from usbprov.bench.assignment import Assigner, Refuse, Wait
 from usbprov.bench.leases import Lease, Leases
 from usbprov.bench.roster import Roster, RosterEntry
 from usbprov.bench.scanning import ByScan
+from usbprov.bench.served import ServedSoFar
 from usbprov.errors import ClaimedElsewhere, NoUserForPhone, UsageError
 from usbprov.ledger.claims import ClaimKind
 from usbprov.ledger.ledger import Ledger
-from usbprov.ledger.records import JobRecord, JobState, Served
+from usbprov.ledger.records import JobRecord
 from usbprov.phone.contract import PhoneIdentity
-
-_SERVING = (JobState.DONE, JobState.OPEN, JobState.STUCK)
-"""A job in one of these states serves its user; an unfinished one will, when its phone is back."""
 
 
 @dataclass
@@ -47,6 +45,7 @@ class Users:
         self._given: dict[PhoneIdentity, Given] = {}
         self._refused: set[str] = set()
         self._by_name = _names(roster)
+        self._served = ServedSoFar(ledger, roster.key, self._entry)
 
     def give(self, phone: PhoneIdentity, holds: str | None, label: str) -> Given | Wait:
         """Return who gets a phone, claimed; or what a hand must do first.
@@ -130,7 +129,9 @@ class Users:
 
     def done(self) -> int:
         """Return how many users of the roster have their phone, on all benches."""
-        return len(self._entries(self._ledger.served(self.roster.key, JobState.DONE)))
+        with self._lock:
+            self._served.look()
+            return self._served.done
 
     # --- with the lock held
 
@@ -170,7 +171,7 @@ class Users:
                 elsewhere[answer.key] = error
                 continue
             past = self._past(phone)
-            if answer in free_users(self.roster, past, self._rules):
+            if is_free(answer, past, self._rules):
                 return given
             self.finished(phone)  # another bench was quicker, and is done
 
@@ -185,18 +186,8 @@ class Users:
     def _past(self, phone: PhoneIdentity | None) -> Past:
         """Return what was done, and who has a phone in work here, other than this one."""
         taken = {given.entry.key for its, given in self._given.items() if its != phone}
-        served: dict[str, list[PhoneIdentity]] = {}
-        for row in self._ledger.served(self.roster.key, *_SERVING):
-            entry = self._entry(row.user, row.extension)
-            if entry is not None:
-                served.setdefault(entry.key, []).append(
-                    PhoneIdentity(row.phone_serial, row.phone_mac)
-                )
-        return Past(served, taken | self._refused)
-
-    def _entries(self, rows: list[Served]) -> set[str]:
-        found = (self._entry(row.user, row.extension) for row in rows)
-        return {entry.key for entry in found if entry is not None}
+        self._served.look()
+        return Past(self._served.phones, taken | self._refused, self._served.users)
 
     def _entry(self, user: str | None, extension: str | None) -> RosterEntry | None:
         """Return the roster's line of a job's user."""

@@ -32,11 +32,12 @@ from usbprov.ledger.records import (
     JobRecord,
     JobState,
     NewJob,
-    Served,
+    ServedSince,
     StepRecord,
     StepState,
 )
 from usbprov.ledger.schema import artifacts, failures, jobs, steps
+from usbprov.ledger.serving import served_since
 from usbprov.ledger.verify import Verified, verify
 
 T = TypeVar("T")
@@ -193,12 +194,17 @@ class Ledger:
         rows = self._found(queries.LATEST_OF_PHONE, {"serial": serial, "mac": mac})
         return _job(rows[0]) if rows else None
 
-    def served(self, roster: str, *states: JobState) -> list[Served]:
-        """Return whom the jobs of a roster in one of ``states`` serve, and with which phone."""
-        columns = (jobs.c.phone_serial, jobs.c.phone_mac, jobs.c.user, jobs.c.extension)
-        query = select(*columns).where(jobs.c.roster == roster, jobs.c.state.in_(states))
-        ordered = query.order_by(jobs.c.id)
-        return self._read(lambda connection: [Served(*row) for row in connection.execute(ordered)])
+    def served_since(self, roster: str, number: int) -> ServedSince:
+        """Return the jobs of a roster that were written to after an entry of the chain.
+
+        Entries can be seen in the order of their numbers, so whoever asks again and again with
+        the last answer's ``number`` misses none, however many benches write.
+
+        Args:
+            roster: The roster's name.
+            number: The entry's number; 0 gives all jobs.
+        """
+        return self.database.snapshot(lambda connection: served_since(connection, roster, number))
 
     # --- steps
 

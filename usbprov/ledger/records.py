@@ -1,5 +1,6 @@
 """What the ledger gives back: typed records, without SQL."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -88,15 +89,37 @@ class JobRecord(NewJob):
 
 
 class Served(NamedTuple):
-    """Whom a job of a roster serves, as far as is known, and with which phone.
+    """Whom a job of a roster is for, as far as is known, with which phone, and where it stands.
 
-    All of a roster are read for each phone that is plugged in, so it is no more than a tuple.
+    A roster may have had thousands, so it is no more than a tuple.
     """
 
+    job: int
+    state: JobState
     phone_serial: str
     phone_mac: str
     user: str | None
     extension: str | None
+
+
+@dataclass(frozen=True)
+class ServedSince:
+    """The jobs of a roster that were written to since an earlier look.
+
+    Attributes:
+        number: Of the chain's last entry: what is to be said at the next look.
+        jobs: As they are now, in the order of their numbers.
+        changed: The numbers of all jobs that were written to, of those that are no longer there,
+            too; None: nothing that was known holds any more, and ``jobs`` are all there are.
+    """
+
+    number: int
+    jobs: Sequence[Served]
+    changed: Collection[int] | None
+
+    def gone(self, known: Collection[int]) -> Collection[int]:
+        """Return which of the jobs that were known are to be forgotten, or to be taken anew."""
+        return tuple(known) if self.changed is None else self.changed
 
 
 @dataclass(frozen=True)
