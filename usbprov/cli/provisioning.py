@@ -111,7 +111,23 @@ def job_for(
 
 
 def run_shown(job: Job, manner: Manner, course: Course, tape: JobTape | None = None) -> Run:
-    """Run a job, show its steps, and say on failure what is known of the cause."""
+    """Run a job, show its steps, and say on failure what is known of the cause.
+
+    Raises:
+        ToldError: The job failed, and its JSON document was printed.
+        UsbprovError: The job failed.
+    """
+    result = run_job(job, manner, course, tape)
+    if result.error is None:
+        return Run(job, result)
+    if not manner.as_json:
+        raise result.error
+    documents.show(documents.result(result))
+    raise ToldError(result.error)
+
+
+def run_job(job: Job, manner: Manner, course: Course, tape: JobTape | None = None) -> Result:
+    """Run a job and show its steps; an error that stops it is diagnosed, and in the result."""
     shown = progress(silent=manner.as_json or manner.quiet)
     secret = job.secret
 
@@ -129,15 +145,12 @@ def run_shown(job: Job, manner: Manner, course: Course, tape: JobTape | None = N
         failed = runner.result(error)
         context = context_of(job, failed)
         examine(error, context, manner.scene(job.order, context.step))
-        if not manner.as_json:
-            raise
-        documents.show(documents.result(failed))
-        raise ToldError(error) from None
+        return failed
     finally:
         shown.close()
     if tape:
         tape.succeeded(result)
-    return Run(job, result)
+    return result
 
 
 def _tape(

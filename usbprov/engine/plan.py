@@ -8,8 +8,9 @@ from usbprov.engine.fitness import LEAST_LEFT
 from usbprov.engine.job import Job, known
 from usbprov.engine.order import KeySource
 from usbprov.engine.steps.contract import Step
+from usbprov.engine.steps.install import settings_hold
 from usbprov.engine.steps.ticket import certified_user
-from usbprov.errors import SlotOccupied, Unsupported
+from usbprov.errors import SlotOccupied, Unsupported, UsbprovError
 from usbprov.ledger.records import ArtifactKind, JobRecord, JobState, NewJob
 from usbprov.phone.contract import NONCE_SIZE, Capability
 from usbprov.pki.certificates import load_certificate, thumbprint
@@ -32,12 +33,14 @@ class Plan:
         resumes: The unfinished job that is gone on with, or None.
         done: The finished job that leaves nothing to do, or None.
         lines: The steps and what each will do, for people.
+        left: What these steps leave undone, as the error that says why; None when they are all.
     """
 
     new: NewJob
     resumes: JobRecord | None
     done: JobRecord | None
     lines: tuple[tuple[StepName, str], ...]
+    left: UsbprovError | None = None
 
 
 def make_plan(
@@ -60,7 +63,7 @@ def make_plan(
         Unsupported: The phone cannot do what the order says.
     """
     job.key_source = _key_source(job)
-    new = _new_job(job)
+    new = new_job(job)
     if nonce is not None:
         new = replace(new, nonce=nonce)
     done = None if job.order.replace else _of_nonce(_finished(job, new), nonce)
@@ -90,7 +93,8 @@ def _key_source(job: Job) -> KeySource:
     return source
 
 
-def _new_job(job: Job) -> NewJob:
+def new_job(job: Job) -> NewJob:
+    """Say what the ledger is to know of a job that begins now; the plan has chosen the key."""
     info, order = known(job.info), job.order
     return NewJob(
         phone_serial=info.serial,
@@ -118,20 +122,11 @@ def _finished(job: Job, new: NewJob) -> JobRecord | None:
     certificate = load_certificate(kept)
     in_use = job.slot.active_certificate == thumbprint(certificate)
     left = certificate.not_valid_after_utc - now()
-    return record if in_use and left > LEAST_LEFT and _settings_hold(job) else None
+    return record if in_use and left > LEAST_LEFT and settings_hold(job) else None
 
 
 def _of_nonce(record: JobRecord | None, nonce: bytes | None) -> JobRecord | None:
     return record if record and nonce in {None, record.nonce} else None
-
-
-def _settings_hold(job: Job) -> bool:
-    """Say whether the phone has the servers that the order names."""
-    settings, order = known(job.info).settings, job.order
-    return settings is not None and (settings.web_services_url, settings.registrar) == (
-        order.web_services_url,
-        order.registrar,
-    )
 
 
 def _unfinished(job: Job, new: NewJob) -> JobRecord | None:

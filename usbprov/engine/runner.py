@@ -163,13 +163,21 @@ class Runner:
         try:
             for step in self._course.steps:
                 self._take(step)
-            self._ledger.finish(known(self._job.record).id, self._course.end)
+            self._finish(known(self._plan))
         except ClaimLost:  # somebody else may write of this job now
             self._ledger.drop()
             raise
         finally:
             with suppress(LedgerError):  # the first error is the one to tell
                 self._ledger.flush()
+
+    def _finish(self, plan: Plan) -> None:
+        """End the job; one that was gone on with, and is not at its end, stays as it is."""
+        job = known(self._job.record).id
+        if plan.left is None:
+            self._ledger.finish(job, self._course.end)
+        elif plan.resumes is None:
+            self._ledger.finish(job, JobState.FAILED, plan.left)
 
     def _take(self, step: Step) -> None:
         """Do one step, unless it is found done, and record it before and after."""

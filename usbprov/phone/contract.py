@@ -19,6 +19,9 @@ A fixed prefix keeps the proof from being a signature over bytes of a third part
 NONCE_SIZE = 16
 """Bytes of every nonce that the host sends."""
 
+SIGN_IN_SLOT = 0
+"""The slot with which a phone signs in; ``PhoneInfo.settings`` are those of this one."""
+
 
 class Capability(Enum):
     """What a model can do; a driver reports it, the engine asks nothing else of a model."""

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from usbprov.errors import ProtocolViolation
 from usbprov.phone.contract import (
+    SIGN_IN_SLOT,
     Capability,
     Credential,
     KeyState,
@@ -50,7 +51,6 @@ _SIGNATURES = {
     m.Sigs.ECDSA: SignatureKind.ECDSA,
 }
 _KINDS = {ObjectKind.CERTIFICATE: m.Kind.CERT, ObjectKind.CHAIN: m.Kind.CHAIN}
-_SIGN_IN_SLOT = 0
 _LONGEST = 20 * 60.0
 """Seconds for one thing done; more than a key takes (PROTOCOL.md 4.1)."""
 
@@ -223,7 +223,7 @@ class SmpPhone:
     def _settings(self) -> PhoneSettings | None:
         uri, registrar, url = (
             self._session.call(
-                m.CONFIGURE_READ, m.SettingRequest(_SIGN_IN_SLOT, m.SlotPart.ACTIVE, name)
+                m.CONFIGURE_READ, m.SettingRequest(SIGN_IN_SLOT, m.SlotPart.ACTIVE, name)
             ).value
             for name in (m.Setting.SIP_URI, m.Setting.REGISTRAR, m.Setting.WEB_SERVICES_URL)
         )

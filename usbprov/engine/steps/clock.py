@@ -27,15 +27,16 @@ class ClockStep:
 
     def intent(self, job: Job) -> str:
         """Say how far it is off."""
-        return self.already(job) or f"set the clock, which is {_words(known(job.clock_behind))}"
+        return self.already(job) or f"set the clock, which is {off_words(known(job.clock_behind))}"
 
     def run(self, job: Job) -> str:
         """Set it to this computer's time."""
         job.phone.set_clock(now())
-        return f"set; it was {_words(known(job.clock_behind))}"
+        return f"set; it was {off_words(known(job.clock_behind))}"
 
 
-def _words(behind: timedelta) -> str:
+def off_words(behind: timedelta) -> str:
+    """Say how far a clock is off that is so much behind."""
     amount = abs(behind)
     size = f"{amount.days} days" if amount.days else f"{amount.seconds} s"
     return f"{size} {'behind' if behind > timedelta(0) else 'ahead'}"

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from usbprov.engine.events import StepName
 from usbprov.engine.job import Job, known
-from usbprov.phone.contract import Credential, PhoneSettings
+from usbprov.phone.contract import SIGN_IN_SLOT, Credential, ObjectKind, PhoneSettings
 from usbprov.pki.certificates import load_certificate, thumbprint
 
 
@@ -16,9 +16,8 @@ class InstallStep:
     yields: ClassVar = frozenset[str]()
 
     def already(self, job: Job) -> str | None:
-        """Compare the digest of the certificate in use."""
-        digest = thumbprint(load_certificate(known(job.certificate)))
-        return "the phone uses it already" if job.slot.active_certificate == digest else None
+        """Compare the digest of the certificate in use, and the settings."""
+        return "the phone uses it already" if _in_use(job) and settings_hold(job) else None
 
     def intent(self, job: Job) -> str:
         """Say what is written where."""
@@ -28,5 +27,31 @@ class InstallStep:
         """Transfer and commit."""
         order, certificate = job.order, known(job.certificate)
         settings = PhoneSettings(known(job.user), order.web_services_url, order.registrar)
-        job.phone.install(order.slot, Credential(certificate), settings, job.progress)
+        credential = Credential(certificate, _present_chain(job))
+        job.phone.install(order.slot, credential, settings, job.progress)
         return f"{len(certificate)} bytes, committed in slot {order.slot}"
+
+
+def settings_hold(job: Job) -> bool:
+    """Say whether the phone has the servers that the order names, and the job's user."""
+    settings, order = known(job.info).settings, job.order
+    if order.slot != SIGN_IN_SLOT:
+        return True  # a phone tells the settings of that slot only
+    if settings is None:
+        return False
+    servers = (settings.web_services_url, settings.registrar)
+    is_users = job.user is None or settings.sip_uri.lower() == job.user.lower()
+    return servers == (order.web_services_url, order.registrar) and is_users
+
+
+def _in_use(job: Job) -> bool:
+    digest = thumbprint(load_certificate(known(job.certificate)))
+    return job.slot.active_certificate == digest
+
+
+def _present_chain(job: Job) -> tuple[bytes, ...]:
+    """Return what stands above a certificate that is in use already: a COMMIT replaces both."""
+    if not _in_use(job):
+        return ()
+    chain = job.phone.read(ObjectKind.CHAIN, job.order.slot)
+    return (chain,) if chain else ()
