@@ -21,6 +21,8 @@ class Outcome(StrEnum):
 
     PROVISIONED = "provisioned"
     ALREADY = "already-provisioned"
+    RECOVERED = "recovered"
+    RENEWED = "renewed"
     PLANNED = "planned"
     REQUESTED = "requested"
     PREPARED = "prepared"

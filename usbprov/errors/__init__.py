@@ -32,6 +32,9 @@ code and is generated from this module.
     │                 LedgerAddressInvalid, LedgerDependencyMissing, LedgerUnreached,
     │                 LedgerSignInRefused, LedgerDenied, LedgerBusy, LedgerNotDurable
     ├── JobError ─ Interrupted, JobBusy, SomeFailed
+    │   └── SomeFailed ─ SomeNotRenewed
+    ├── RecoveryError ─ RecoveryNeedsConsent, RecoveryNeedsServer, RecoveryNeedsAddress,
+    │                   RecoveryNeedsCredential, RecoveryUnsupported, NotConfirmed, NotErased
     ├── RosterError ─ RosterUnreadable, RosterInvalid, SecretsUnsafe, SecretsInvalid,
     │                 SecretMissing, WorkbookSupportMissing
     ├── ReportError ─ ReportSupportMissing, ReportNotWritten, NothingToReport
@@ -139,6 +142,17 @@ from usbprov.errors.phone import (
     Unsupported,
 )
 from usbprov.errors.portmap import PortMapError, PortMapInvalid, PortMapNotSaved
+from usbprov.errors.recovery import (
+    NotConfirmed,
+    NotErased,
+    RecoveryError,
+    RecoveryNeedsAddress,
+    RecoveryNeedsConsent,
+    RecoveryNeedsCredential,
+    RecoveryNeedsServer,
+    RecoveryUnsupported,
+    SomeNotRenewed,
+)
 from usbprov.errors.registrar import (
     AccountNotAccepted,
     CertificateNotAccepted,
@@ -280,6 +294,8 @@ __all__ = [
     "NoSuchPhone",
     "NoSuchPort",
     "NoUserForPhone",
+    "NotConfirmed",
+    "NotErased",
     "NotNow",
     "NotOffered",
     "NotOnTape",
@@ -316,6 +332,12 @@ __all__ = [
     "PreparedUnfinished",
     "ProtocolViolation",
     "ReadBackDiffers",
+    "RecoveryError",
+    "RecoveryNeedsAddress",
+    "RecoveryNeedsConsent",
+    "RecoveryNeedsCredential",
+    "RecoveryNeedsServer",
+    "RecoveryUnsupported",
     "RedirectRefused",
     "RedirectsEndless",
     "RegistrarAnswerInvalid",
@@ -352,6 +374,7 @@ __all__ = [
     "SignInRefused",
     "SlotOccupied",
     "SomeFailed",
+    "SomeNotRenewed",
     "SourceUnverified",
     "StoreUnreachable",
     "TapeError",

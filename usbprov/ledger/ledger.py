@@ -206,6 +206,11 @@ class Ledger:
         """
         return self.database.snapshot(lambda connection: served_since(connection, roster, number))
 
+    def jobs_of_phone(self, serial: str, mac: str) -> list[JobRecord]:
+        """Return all jobs of a phone, newest first."""
+        query = select(jobs).where(_phone_is(serial, mac)).order_by(jobs.c.id.desc())
+        return [_job(row) for row in self._rows(query)]
+
     # --- steps
 
     def begin_step(self, job: int, name: str) -> int:
