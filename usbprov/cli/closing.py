@@ -11,6 +11,8 @@ from usbprov.engine.result import Outcome, Result
 
 _TITLES = {
     Outcome.PROVISIONED: "provisioned",
+    Outcome.RECOVERED: "recovered",
+    Outcome.RENEWED: "renewed",
     Outcome.ALREADY: "already provisioned: nothing was changed",
 }
 

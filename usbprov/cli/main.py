@@ -45,6 +45,10 @@ COMMANDS = {
         "usbprov.cli.commands.apply:apply",
         "At a phone without network: install what was prepared.",
     ),
+    "recover": (
+        "usbprov.cli.commands.recover:recover",
+        "Find out what is wrong with a phone, and put it right.",
+    ),
     "bench": ("usbprov.cli.commands.bench:bench", "Stage many phones, from a roster."),
     "trust": (
         "usbprov.cli.commands.trust:trust",
