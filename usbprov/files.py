@@ -3,6 +3,7 @@
 import contextlib
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 
@@ -17,24 +18,65 @@ def write_whole(path: Path, data: bytes, mode: int) -> None:
     Raises:
         OSError: The disk is full or the folder cannot be written to; the old file is as it was.
     """
+    with whole_file(path, mode) as unfinished:
+        unfinished.write_bytes(data)
+
+
+@contextlib.contextmanager
+def whole_file(path: Path, mode: int, *, instead: bool = True) -> Iterator[Path]:
+    """Give an empty file to be filled, which then takes the name ``path``, durably.
+
+    Args:
+        path: The file; its folder must exist.
+        mode: Its permission bits.
+        instead: Whether it takes the place of a file that is there.
+
+    Raises:
+        FileExistsError: There is such a file, also one that came while it was filled.
+        OSError: The disk is full or the folder cannot be written to; an old file is as it was.
+    """
+    if not instead and os.path.lexists(path):
+        raise FileExistsError(path)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    os.close(handle)
     temporary = Path(name)
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        yield temporary
         temporary.chmod(mode)
-        temporary.replace(path)
+        flush(temporary)
+        (os.replace if instead else _rename_new)(temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
-    _sync_folder(path.parent)
+    flush_folder(path.parent)
 
 
-def _sync_folder(path: Path) -> None:
-    """Make the rename durable, where the platform lets a folder be opened (POSIX)."""
+def _rename_new(old: Path, new: Path) -> None:
+    """Rename a file, but never over another one."""
+    try:
+        os.link(old, new)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links, as on most sticks, or another system
+        if os.path.lexists(new):
+            raise FileExistsError(new) from None
+        old.rename(new)
+    else:
+        old.unlink()
+
+
+def flush(path: Path) -> None:
+    """Have a file's bytes on the disk."""
+    handle = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def flush_folder(path: Path) -> None:
+    """Have the names in a folder on the disk, where the platform lets one be opened (POSIX)."""
     with contextlib.suppress(OSError):
         handle = os.open(path, os.O_RDONLY)
         try:

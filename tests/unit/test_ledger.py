@@ -10,7 +10,7 @@ import pytest
 from jobs import NEW
 from sqlalchemy import Connection
 
-from usbprov.errors import LedgerTooNew, LedgerUnusable
+from usbprov.errors import LedgerForeign, LedgerTooNew, LedgerUnusable
 from usbprov.ledger.ledger import Ledger
 
 
@@ -50,7 +50,7 @@ def test_a_newer_schema_is_refused_and_left_alone(path: Path) -> None:
 def test_a_damaged_file_is_an_error_of_the_tree(path: Path) -> None:
     path.parent.mkdir()
     path.write_bytes(b"this is no database, but long enough to be looked at " * 40)
-    with Ledger(path) as ledger, pytest.raises(LedgerUnusable, match=r"ledger\.sqlite3"):
+    with Ledger(path) as ledger, pytest.raises(LedgerForeign, match=r"ledger\.sqlite3"):
         ledger.jobs()
 
 

@@ -19,8 +19,8 @@ class LedgerUnusable(LedgerError):
     reason: str
     code: ClassVar = "LED-01"
     template: ClassVar = "the ledger {path} cannot be used: {reason}"
-    cause: ClassVar = "The disk is full or read-only, or the file or database is damaged."
-    remedy: ClassVar = "Make room or choose another ledger with --ledger. No effect is begun that cannot be recorded."
+    cause: ClassVar = "The disk fails or a quota is used up, the folder is not there, or the database does not work as it should."
+    remedy: ClassVar = "Mend what the reason names, or choose another ledger with --ledger. No effect is begun that cannot be recorded."
 
 
 @dataclass(eq=False)
@@ -183,3 +183,111 @@ class LedgerNotDurable(LedgerError):
     remedy: ClassVar = (
         "Switch fsync, full_page_writes and synchronous_commit on in postgresql.conf."
     )
+
+
+@dataclass(eq=False)
+class LedgerFull(LedgerError):
+    """Raised when there is no room to write down what was done, or what would be done next."""
+
+    path: str
+    reason: str
+    code: ClassVar = "LED-13"
+    template: ClassVar = "there is no room for the ledger {path}: {reason}"
+    cause: ClassVar = "The disk is full, or as good as full."
+    remedy: ClassVar = "Make room on that disk, then repeat; the job goes on. Nothing was begun that could not be recorded. `usbprov ledger purge` and `vacuum` make the ledger itself smaller."
+
+
+@dataclass(eq=False)
+class LedgerReadOnly(LedgerError):
+    """Raised when the ledger's file, folder or disk may not be written to."""
+
+    path: str
+    reason: str
+    code: ClassVar = "LED-14"
+    template: ClassVar = "the ledger {path} cannot be written to: {reason}"
+    cause: ClassVar = "The file or its folder is another user's or read-only, or the system has put the disk to read-only after an error."
+    remedy: ClassVar = "Let this user write to the file and its folder, or choose another ledger with --ledger. If the disk went read-only by itself, save what is on it first."
+
+
+@dataclass(eq=False)
+class LedgerDamaged(LedgerError):
+    """Raised when the ledger's file is a database of which a part is not what it must be."""
+
+    path: str
+    reason: str
+    code: ClassVar = "LED-15"
+    template: ClassVar = "the ledger {path} is damaged: {reason}"
+    cause: ClassVar = (
+        "The disk is failing, or something other than usbprov wrote to the file or copied it."
+    )
+    remedy: ClassVar = "Leave the file as it is, look at the disk, and put the last backup in its place: `usbprov ledger restore FILE` keeps the damaged one beside it. docs/ledger.md tells what can still be read of it."
+
+
+@dataclass(eq=False)
+class LedgerForeign(LedgerError):
+    """Raised when the file is no ledger: not a database, or one of another program."""
+
+    path: str
+    reason: str
+    code: ClassVar = "LED-16"
+    template: ClassVar = "{path} is no ledger: {reason}"
+    cause: ClassVar = "Another file was named, or the beginning of the ledger was overwritten."
+    remedy: ClassVar = "Name the right file with --ledger. If this was the ledger, put the last backup in its place: `usbprov ledger restore FILE` keeps this file beside it."
+
+
+@dataclass(eq=False)
+class LedgerMoved(LedgerError):
+    """Raised when the ledger's file was moved, removed or replaced while it was in use."""
+
+    path: str
+    reason: str
+    code: ClassVar = "LED-17"
+    template: ClassVar = "the ledger {path} is not where it was: {reason}"
+    cause: ClassVar = "Its file or folder was renamed or deleted, or its disk was taken away."
+    remedy: ClassVar = "Put it back, or name its new place with --ledger, then repeat; the job goes on. Nothing was begun that could not be recorded."
+
+
+@dataclass(eq=False)
+class LedgerNotCopied(LedgerError):
+    """Raised when a copy of the ledger cannot be written; the ledger is as it was."""
+
+    path: str
+    reason: str
+    code: ClassVar = "LED-18"
+    exit_code: ClassVar = ExitCode.REFUSED
+    template: ClassVar = "{path} was not written: {reason}"
+    cause: ClassVar = (
+        "The folder is not there or not yours, the disk is full, or there is such a file already."
+    )
+    remedy: ClassVar = (
+        "Name another file, or make room. No file is overwritten, and the ledger is as it was."
+    )
+
+
+@dataclass(eq=False)
+class LedgerUnconfirmed(LedgerError):
+    """Raised when what was asked for takes something away, and nobody said that it may."""
+
+    path: str
+    what: str
+    code: ClassVar = "LED-19"
+    exit_code: ClassVar = ExitCode.USAGE
+    template: ClassVar = "nothing was done with the ledger {path}: {what}"
+    cause: ClassVar = "It cannot be undone by usbprov, so it is asked about first; here nobody could answer, or the answer was no."
+    remedy: ClassVar = "Repeat it with --yes if that is what you want."
+
+
+@dataclass(eq=False)
+class LedgerHashPurged(LedgerError):
+    """Raised when no entry has the hash that was written down, but it may be one that was purged."""
+
+    path: str
+    expected: str
+    first: int
+    last: int
+    at: str
+    code: ClassVar = "LED-20"
+    exit_code: ClassVar = ExitCode.CHECK
+    template: ClassVar = "none of the entries {first} to {last} of the ledger {path} has the hash {expected}, and those before were purged at {at}"
+    cause: ClassVar = "The hash is older than what was purged, or the ledger was put back or written anew, or the hash is another ledger's."
+    remedy: ClassVar = "Compare with a hash that was written down later, or with a backup from before the purge; docs/ledger.md tells what a purge gives up."

@@ -40,6 +40,23 @@ class Backend(Protocol):
         """Keep the ledger as it is before it is changed to ``schema``, where that is simple."""
         ...
 
+    def check_room(self) -> None:
+        """Refuse to go on where it is known that there would be no room for what is done next.
+
+        Raises:
+            LedgerFull: It is so.
+            OSError: There is nothing to look at.
+        """
+        ...
+
+    def check_pages(self, connection: Connection) -> None:
+        """Check what lies below the tables, where the database does not do so by itself.
+
+        Raises:
+            LedgerDamaged: Some part is not what it must be.
+        """
+        ...
+
     def is_lost(self, error: Failure) -> bool:
         """Say whether the connection is gone, so that it is not known what became of a commit."""
         ...

@@ -73,6 +73,17 @@ class Database:
         sent: list[_Sent[T]] = []
         return self._repeated(lambda: self._write(kind, work, sent))
 
+    def check_room(self) -> None:
+        """Refuse to begin what could not be recorded for want of room.
+
+        Raises:
+            LedgerError: As of ``usbprov/errors/ledger.py``.
+        """
+        try:
+            self.backend.check_room()
+        except OSError as error:
+            raise self.backend.translated(error) from None
+
     def close(self) -> None:
         """Close every connection; may be called twice."""
         with self._opening:

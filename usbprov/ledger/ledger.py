@@ -111,6 +111,7 @@ class Ledger:
 
     def open_job(self, new: NewJob) -> JobRecord:
         """Begin a job; any unfinished one for the same phone and slot is superseded."""
+        self.database.check_room()
         now = _now()
         unfinished = (
             _phone_is(new.phone_serial, new.phone_mac),
@@ -214,7 +215,12 @@ class Ledger:
     # --- steps
 
     def begin_step(self, job: int, name: str) -> int:
-        """Record that a step is about to have its effect; returns the attempt's number."""
+        """Record that a step is about to have its effect; returns the attempt's number.
+
+        Raises:
+            LedgerFull: There would be no room to record how it ended.
+        """
+        self.database.check_room()
         row = {"job": job, "name": name, "state": StepState.BEGUN, "begun": _now()}
         return self._write("step begun", lambda write: write.insert(steps, row))
 

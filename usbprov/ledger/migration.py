@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection, Engine, insert, inspect, select, update
 
-from usbprov.errors import LedgerTooNew
+from usbprov.errors import LedgerForeign, LedgerTooNew
 from usbprov.ledger.backend import Backend
 from usbprov.ledger.chain import begin_chain
 from usbprov.ledger.schema import SCHEMA, heads, meta, metadata
@@ -36,13 +36,24 @@ def prepare(engine: Engine, backend: Backend) -> None:
 
 def _found(connection: Connection, backend: Backend) -> int | None:
     """Return the schema that the database is at, or None where it has no tables."""
-    if not inspect(connection).has_table(meta.name):
+    look = inspect(connection)
+    if not look.has_table(meta.name):
+        _refuse_foreign(backend, connection, look.get_table_names())
         return None
     query = select(meta.c.value).filter_by(name="schema")
-    found = int(connection.execute(query).scalar_one())
+    value = connection.execute(query).scalar_one_or_none()
+    if value is None:
+        raise LedgerForeign(backend.name, f"its table {meta.name} is of another program")
+    found = int(value)
     if found > SCHEMA:
         raise LedgerTooNew(backend.name, found, SCHEMA)
     return found
+
+
+def _refuse_foreign(backend: Backend, connection: Connection, tables: list[str]) -> None:
+    """Make no tables in the file of another program; a server's database may be shared."""
+    if tables and connection.dialect.name == "sqlite":
+        raise LedgerForeign(backend.name, "it is a database of another program")
 
 
 def _create(connection: Connection) -> None:

@@ -15,9 +15,11 @@ from sqlalchemy.exc import TimeoutError as NoneFree
 
 from usbprov.errors import (
     LedgerBusy,
+    LedgerDamaged,
     LedgerDenied,
     LedgerDependencyMissing,
     LedgerError,
+    LedgerFull,
     LedgerNotDurable,
     LedgerSignInRefused,
     LedgerUnreached,
@@ -81,6 +83,9 @@ _STATES: tuple[tuple[str, type[LedgerError]], ...] = (
     ("57014", LedgerBusy),
     ("40", LedgerBusy),
     ("53300", LedgerUnreached),
+    ("53100", LedgerFull),
+    ("XX001", LedgerDamaged),
+    ("XX002", LedgerDamaged),
     *((state, LedgerUnreached) for state in _LOST),
 )
 """What a SQLSTATE means, by its first characters (PostgreSQL documentation, appendix A)."""
@@ -140,6 +145,12 @@ class Postgres:
 
     def back_up(self, schema: int) -> None:
         """Do nothing: that is the server's own affair, as docs/ledger.md says."""
+
+    def check_room(self) -> None:
+        """Do nothing: only the server knows its disk, and it says so when it is full."""
+
+    def check_pages(self, connection: Connection) -> None:
+        """Do nothing: that is the server's own affair (``pg_amcheck``)."""
 
     def is_lost(self, error: Failure) -> bool:
         """Say whether there is no connection any more."""

@@ -1,20 +1,23 @@
 """The ledger in an SQLite file: write-ahead log, full synchronisation, one writer at a time."""
 
-import os
 import sqlite3
 import threading
 import time
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
-from usbprov.errors import LedgerBusy, LedgerError, LedgerUnusable
+from usbprov.errors import LedgerDamaged, LedgerError, LedgerMoved
 from usbprov.ledger.backend import Failure
-from usbprov.ledger.driver import execute
+from usbprov.ledger.copying import copy_whole, damage
+from usbprov.ledger.driver import driver_of, execute
+from usbprov.ledger.room import check_room
+from usbprov.ledger.schema import SCHEMA
+from usbprov.ledger.sqlite_errors import meaning
 
 BUSY_SECONDS = 10
 """How long a write waits for another process before it gives up."""
@@ -23,6 +26,7 @@ _RETRY_SECONDS = 0.02
 _CONNECTIONS = 8
 _BEGIN = "usbprov_begin"
 """The execution option that says how a transaction begins; by default as a writer's."""
+_PRIMARY = 0xFF
 
 
 class Sqlite:
@@ -37,21 +41,40 @@ class Sqlite:
         # Threads queue here, one after the other; SQLite itself would have them try again and
         # again, and let the same one wait for long.
         self._turn = threading.Lock()
+        self._file: tuple[int, int] | None = None
 
     def engine(self) -> Engine:
         """Make the file, if it is not there, and the pool."""
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         # The file holds who works where; it is created for its owner only before SQLite sees it.
         self.path.touch(mode=0o600, exist_ok=True)
+        self._file = _identity(self.path)
         engine = create_engine(
-            f"sqlite:///{self.path}",
-            connect_args={"timeout": BUSY_SECONDS},
+            "sqlite://",
+            creator=self._connect,
+            poolclass=QueuePool,
             pool_size=_CONNECTIONS,
             max_overflow=0,
         )
         event.listen(engine, "connect", _make_durable)
-        event.listen(engine, "begin", _begin)
+        event.listen(engine, "begin", self._begin)
         return engine
+
+    def _connect(self) -> sqlite3.Connection:
+        """Open the file; one that was removed meanwhile is not made anew."""
+        uri = f"{self.path.absolute().as_uri()}?mode=rw"
+        return sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, check_same_thread=False)
+
+    def _begin(self, connection: Connection) -> None:
+        """Take the lock at the beginning, where SQLite waits for it; an upgrade later would fail.
+
+        SQLite would go on writing to a file that has no name any more.
+        """
+        if _identity(self.path) != self._file:
+            raise LedgerMoved(self.name, "another file is there, or none")
+        statement = connection.get_execution_options().get(_BEGIN, "BEGIN IMMEDIATE")
+        if statement:
+            execute(connection, statement).close()
 
     def turn(self) -> AbstractContextManager[object]:
         """Let the threads of this process write one after the other."""
@@ -63,15 +86,18 @@ class Sqlite:
     def back_up(self, schema: int) -> None:
         """Copy the file to one beside it, which is complete as soon as it is there."""
         kept = self.path.with_name(f"{self.path.name}.before-schema-{schema}")
-        unfinished = kept.with_name(f"{kept.name}.unfinished")
-        unfinished.unlink(missing_ok=True)
-        unfinished.touch(mode=0o600)
-        source, copy = sqlite3.connect(self.path), sqlite3.connect(unfinished)
-        with closing(source), closing(copy):
-            source.backup(copy)
-        _flush(unfinished)
-        unfinished.replace(kept)
-        _flush(kept.parent)
+        copy_whole(self.path, kept, instead=True)
+
+    def check_room(self) -> None:
+        """Refuse to go on where the disk is as good as full; before it is opened nobody knows."""
+        if self._file is not None:
+            check_room(self.path)
+
+    def check_pages(self, connection: Connection) -> None:
+        """Check every page, the indexes too: with a wrong one a row would not be found."""
+        found = damage(driver_of(connection))
+        if found:
+            raise LedgerDamaged(self.name, found)
 
     def is_lost(self, error: Failure) -> bool:
         """Return False: there is no connection that could be lost."""
@@ -82,24 +108,19 @@ class Sqlite:
         return False
 
     def translated(self, error: Failure) -> LedgerError:
-        """Tell a file that others hold from one that cannot be used."""
-        original = getattr(error, "orig", None) or error
-        busy = getattr(original, "sqlite_errorcode", None) in (
-            sqlite3.SQLITE_BUSY,
-            sqlite3.SQLITE_LOCKED,
-        )
-        return (LedgerBusy if busy else LedgerUnusable)(self.name, str(original))
+        """Tell by the codes of SQLite and the system; a file that has gone is told by itself."""
+        if self._file is not None and _identity(self.path) != self._file:
+            return LedgerMoved(self.name, str(getattr(error, "orig", None) or error))
+        return meaning(self.path, error)
 
 
-def _flush(path: Path) -> None:
-    """Have a file or folder on the disk, where the system lets a folder be opened."""
-    if os.name == "nt" and path.is_dir():
-        return
-    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from another of its name, or None where there is none."""
     try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _make_durable(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
@@ -111,20 +132,28 @@ def _make_durable(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -
 
 
 def _switch_to_wal(connection: sqlite3.Connection, deadline: float) -> None:
-    """Wait, too, for another process that is just switching: here SQLite itself does not."""
+    """Wait, too, for another process that is just switching: here SQLite itself does not.
+
+    The file of a newer version, or of another program, is not changed in this either.
+    """
     while True:
         try:
-            connection.execute("PRAGMA journal_mode=WAL").close()
-        except sqlite3.OperationalError:
-            if time.monotonic() > deadline:
+            if _is_ours(connection):
+                connection.execute("PRAGMA journal_mode=WAL").close()
+        except sqlite3.OperationalError as error:
+            busy = error.sqlite_errorcode & _PRIMARY in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+            if not busy or time.monotonic() > deadline:
                 raise
             time.sleep(_RETRY_SECONDS)
         else:
             return
 
 
-def _begin(connection: Connection) -> None:
-    """Take the lock at the beginning, where SQLite waits for it; an upgrade later would fail."""
-    statement = connection.get_execution_options().get(_BEGIN, "BEGIN IMMEDIATE")
-    if statement:
-        execute(connection, statement).close()
+def _is_ours(connection: sqlite3.Connection) -> bool:
+    """Say whether the file has nothing in it, or a ledger that this version knows."""
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema")}
+    if "meta" not in tables:
+        return not tables
+    query = "SELECT max(CAST(value AS INTEGER)) FROM meta WHERE name = 'schema'"
+    (found,) = connection.execute(query).fetchone()
+    return found is not None and found <= SCHEMA

@@ -127,10 +127,12 @@ def verify(database: Database, expect: str | None = None) -> Verified:
     Raises:
         LedgerAltered: Something does not hold; the first such entry is told.
         LedgerHashUnknown: All of it holds, but no entry has the expected hash.
+        LedgerDamaged: Something is not readable.
     """
     name = database.backend.name
 
     def work(connection: Connection) -> Verified:
+        database.backend.check_pages(connection)
         story = _Story()
         finding = _read_chain(connection, story, expect) or _compare(connection, story)
         if finding:
