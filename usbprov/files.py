@@ -54,16 +54,25 @@ def whole_file(path: Path, mode: int, *, instead: bool = True) -> Iterator[Path]
 
 def _rename_new(old: Path, new: Path) -> None:
     """Rename a file, but never over another one."""
+    second_name(old, new)
+    old.unlink(missing_ok=True)
+
+
+def second_name(path: Path, name: Path) -> None:
+    """Give a file a second name, or, where a file has only one, that instead of the first.
+
+    Raises:
+        FileExistsError: There is such a file.
+        OSError: The folder cannot be written to.
+    """
     try:
-        os.link(old, new)
+        os.link(path, name)
     except FileExistsError:
         raise
     except OSError:  # a file system without links, as on most sticks, or another system
-        if os.path.lexists(new):
-            raise FileExistsError(new) from None
-        old.rename(new)
-    else:
-        old.unlink()
+        if os.path.lexists(name):
+            raise FileExistsError(name) from None
+        path.rename(name)
 
 
 def flush(path: Path) -> None:

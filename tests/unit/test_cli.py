@@ -117,7 +117,7 @@ def test_a_damaged_ledger_is_no_traceback(
     file.write_bytes(b"not a database at all " * 99)
     assert run(["--ledger", str(file), "ledger", "list"]) == ExitCode.INTERNAL
     told = capsys.readouterr().err
-    assert "LED-01" in told
+    assert "LED-16" in told
     assert "Traceback" not in told
 
 

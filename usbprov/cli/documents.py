@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
     from usbprov.engine.events import StepRetry
     from usbprov.engine.result import Result
+    from usbprov.ledger.backup import Backup
     from usbprov.ledger.records import ArtifactRecord, JobRecord, StepRecord
+    from usbprov.ledger.restore import Restored
     from usbprov.phone.contract import Driver, KeyState, PhoneInfo, SlotState
     from usbprov.pki.certificates import CertificateSummary
     from usbprov.pki.limits import ChainLimits
@@ -245,4 +247,25 @@ def artifact(record: "ArtifactRecord") -> Document:
         "kept": moment(record.kept),
         "sha256": record.sha256,
         "der_base64": base64.b64encode(record.data).decode("ascii"),
+    }
+
+
+def backup(of: "Backup") -> Document:
+    """Describe a ledger's backup."""
+    return {
+        "file": str(of.path),
+        "entries": of.entries,
+        "head": of.head,
+        "at": of.at,
+        "bytes": of.size,
+    }
+
+
+def restored(of: "Restored") -> Document:
+    """Describe what a restoration put in place, and what was there."""
+    return {
+        "backup": backup(of.backup),
+        "present": of.present,
+        "set_aside": of.set_aside,
+        "kept": str(of.kept) if of.kept else None,
     }

@@ -32,7 +32,7 @@ code and is generated from this module.
     │                 LedgerAddressInvalid, LedgerDependencyMissing, LedgerUnreached,
     │                 LedgerSignInRefused, LedgerDenied, LedgerBusy, LedgerNotDurable,
     │                 LedgerFull, LedgerReadOnly, LedgerDamaged, LedgerForeign, LedgerMoved,
-    │                 LedgerNotCopied, LedgerUnconfirmed, LedgerHashPurged
+    │                 LedgerNotCopied, LedgerUnconfirmed, LedgerHashPurged, LedgerNotEmpty
     ├── JobError ─ Interrupted, JobBusy, SomeFailed
     │   └── SomeFailed ─ SomeNotRenewed
     ├── RecoveryError ─ RecoveryNeedsConsent, RecoveryNeedsServer, RecoveryNeedsAddress,
@@ -115,6 +115,7 @@ from usbprov.errors.ledger import (
     LedgerMoved,
     LedgerNotCopied,
     LedgerNotDurable,
+    LedgerNotEmpty,
     LedgerReadOnly,
     LedgerSignInRefused,
     LedgerTooNew,
@@ -293,6 +294,7 @@ __all__ = [
     "LedgerMoved",
     "LedgerNotCopied",
     "LedgerNotDurable",
+    "LedgerNotEmpty",
     "LedgerReadOnly",
     "LedgerSignInRefused",
     "LedgerTooNew",

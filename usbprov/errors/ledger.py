@@ -291,3 +291,18 @@ class LedgerHashPurged(LedgerError):
     template: ClassVar = "none of the entries {first} to {last} of the ledger {path} has the hash {expected}, and those before were purged at {at}"
     cause: ClassVar = "The hash is older than what was purged, or the ledger was put back or written anew, or the hash is another ledger's."
     remedy: ClassVar = "Compare with a hash that was written down later, or with a backup from before the purge; docs/ledger.md tells what a purge gives up."
+
+
+@dataclass(eq=False)
+class LedgerNotEmpty(LedgerError):
+    """Raised when a backup is to go into a database on a server that has entries already."""
+
+    path: str
+    entries: int
+    code: ClassVar = "LED-21"
+    exit_code: ClassVar = ExitCode.REFUSED
+    template: ClassVar = (
+        "the ledger {path} has {entries} entries; a backup goes only into a database without any"
+    )
+    cause: ClassVar = "Benches may be at work on it, and usbprov keeps no second one on a server."
+    remedy: ClassVar = "Make a new database and restore into that, or let the server's administrator put it back with its own means (pg_restore)."

@@ -92,6 +92,11 @@ class Write:
         """The database's name in SQLAlchemy: ``sqlite`` or ``postgresql``."""
         return self._connection.dialect.name
 
+    @property
+    def connection(self) -> Connection:
+        """What it is done by; the chain says nothing of what is done with it otherwise."""
+        return self._connection
+
     def execute(
         self, statement: Executable, values: Mapping[str, Any] | None = None
     ) -> CursorResult[Any]:

@@ -1,8 +1,8 @@
 """Copies of a ledger's file: of one moment while others write, and whole or not at all."""
 
 import sqlite3
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from usbprov.errors import LedgerDamaged, LedgerError, LedgerNotCopied
@@ -44,24 +44,41 @@ def copy_whole(source: Path, copy: Path, *, instead: bool = False, told: Told = 
         LedgerNotCopied: The copy cannot be written, or is there.
         LedgerError: The ledger cannot be read.
     """
+    with whole_copy(copy, instead=instead) as unfinished:
+        copy_pages(source, unfinished, told)
+
+
+@contextmanager
+def whole_copy(copy: Path, *, instead: bool = False) -> Iterator[Path]:
+    """Give an empty file to be filled with a ledger, which then takes the name ``copy``.
+
+    Raises:
+        LedgerNotCopied: It cannot be written, or is there.
+    """
     try:
         with whole_file(copy, OWN, instead=instead) as unfinished:
-            copy_pages(source, unfinished, told)
+            yield unfinished
     except FileExistsError:
         raise LedgerNotCopied(str(copy), "there is such a file") from None
     except OSError as error:
         raise LedgerNotCopied(str(copy), error.strerror or str(error)) from None
 
 
-def copy_pages(source: Path, copy: Path, told: Told = silent) -> None:
+def copy_pages(source: Path, copy: Path, told: Told = silent, *, still: bool = False) -> None:
     """Fill an empty file with a ledger as of one moment; it is not yet on the disk.
+
+    Args:
+        source: The ledger; it is only read.
+        copy: The empty file.
+        told: Is told how far it is.
+        still: Whether it is certain that nobody writes to ``source``.
 
     Raises:
         LedgerError: As ``copy_whole``.
         OSError: The copy cannot be written.
     """
     try:
-        _copy(source, copy, told)
+        _copy(source, copy, told, still=still)
     except sqlite3.Error as error:
         raise _blamed(source, copy, error) from None
     with copy.open("r+b") as file:
@@ -69,8 +86,9 @@ def copy_pages(source: Path, copy: Path, told: Told = silent) -> None:
         file.write(_ROLLBACK)
 
 
-def _copy(source: Path, copy: Path, told: Told) -> None:
-    with closing(open_reader(source)) as reader, closing(sqlite3.connect(copy)) as writer:
+def _copy(source: Path, copy: Path, told: Told, *, still: bool) -> None:
+    reading, writing = open_reader(source, still=still), sqlite3.connect(copy)
+    with closing(reading) as reader, closing(writing) as writer:
         for pragma in ("journal_mode=OFF", "synchronous=OFF"):  # it is thrown away if it fails
             writer.execute(f"PRAGMA {pragma}").close()
         # What is read is of one moment from here on; otherwise others that write would have it
@@ -84,14 +102,18 @@ def _copy(source: Path, copy: Path, told: Told) -> None:
         reader.backup(writer, pages=_PAGES, progress=tell)
 
 
-def open_reader(path: Path) -> sqlite3.Connection:
-    """Open a file that must be there, to read it; its log, if it has one, counts."""
-    uri = f"{path.absolute().as_uri()}?mode=ro"
+def open_reader(path: Path, *, still: bool = False) -> sqlite3.Connection:
+    """Open a file that must be there, to read it; its log, if it has one, counts.
+
+    Of one that is ``still``, which nobody writes to and which has no log, nothing is locked and
+    nothing is made beside it: it may be on a medium that cannot be written to.
+    """
+    uri = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if still else ''}"
     return sqlite3.connect(uri, uri=True, isolation_level=None)
 
 
 def check_whole(path: Path, name: str) -> None:
-    """Check every page of a file that nobody uses.
+    """Check every page of a file that nobody uses, and that has no log.
 
     Args:
         path: The file.
@@ -102,7 +124,7 @@ def check_whole(path: Path, name: str) -> None:
         LedgerError: It cannot be read.
     """
     try:
-        with closing(open_reader(path)) as reader:
+        with closing(open_reader(path, still=True)) as reader:
             found = damage(reader)
     except sqlite3.Error as error:
         raise type(meaning(path, error))(name, str(error)) from None

@@ -45,6 +45,14 @@ class Database:
         self._opening = threading.Lock()
         self._engine: Engine | None = None
 
+    def open(self) -> None:
+        """Make the tables, or bring them forward, unless that is done.
+
+        Raises:
+            LedgerError: As of ``usbprov/errors/ledger.py``.
+        """
+        self._repeated(self._opened)
+
     def read(self, work: Callable[[Connection], T]) -> T:
         """Run ``work``, which reads with one statement.
 
