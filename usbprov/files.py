@@ -92,3 +92,18 @@ def flush_folder(path: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def overwrite_and_remove(path: Path) -> None:
+    """Overwrite a file with random bytes, have them on the disk, and remove it.
+
+    What a file system that copies on write, a journal or a flash disk keeps besides is not reached.
+
+    Raises:
+        OSError: It cannot be written or removed.
+    """
+    with path.open("r+b") as file:
+        file.write(os.urandom(path.stat().st_size))
+    flush(path)
+    path.unlink()
+    flush_folder(path.parent)

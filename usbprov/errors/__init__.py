@@ -33,6 +33,9 @@ code and is generated from this module.
     │                 LedgerSignInRefused, LedgerDenied, LedgerBusy, LedgerNotDurable,
     │                 LedgerFull, LedgerReadOnly, LedgerDamaged, LedgerForeign, LedgerMoved,
     │                 LedgerNotCopied, LedgerUnconfirmed, LedgerHashPurged, LedgerNotEmpty
+    ├── VaultError ─ VaultUnusable, VaultTruncated, VaultAltered, VaultTooNew, VaultCostRefused,
+    │                VaultPassphraseWrong, NoSuchPair, AmbiguousPair, PairOfAnotherUser,
+    │                KeyringMissing, KeyringUnusable, SealingKeyUnusable, VaultNotGiven
     ├── JobError ─ Interrupted, JobBusy, SomeFailed
     │   └── SomeFailed ─ SomeNotRenewed
     ├── RecoveryError ─ RecoveryNeedsConsent, RecoveryNeedsServer, RecoveryNeedsAddress,
@@ -233,10 +236,27 @@ from usbprov.errors.trust import (
     TrustError,
 )
 from usbprov.errors.usage import ConfigInvalid, UsageError
+from usbprov.errors.vault import (
+    AmbiguousPair,
+    KeyringMissing,
+    KeyringUnusable,
+    NoSuchPair,
+    PairOfAnotherUser,
+    SealingKeyUnusable,
+    VaultAltered,
+    VaultCostRefused,
+    VaultError,
+    VaultNotGiven,
+    VaultPassphraseWrong,
+    VaultTooNew,
+    VaultTruncated,
+    VaultUnusable,
+)
 
 __all__ = [
     "AccessDenied",
     "AccountNotAccepted",
+    "AmbiguousPair",
     "AmbiguousPhone",
     "AnswerInvalid",
     "BenchError",
@@ -277,6 +297,8 @@ __all__ = [
     "JobBusy",
     "JobError",
     "KeyGenerationFailed",
+    "KeyringMissing",
+    "KeyringUnusable",
     "LabDependencyMissing",
     "LabError",
     "LabUnusable",
@@ -311,6 +333,7 @@ __all__ = [
     "NoPublicProtocol",
     "NoSuchJob",
     "NoSuchLink",
+    "NoSuchPair",
     "NoSuchPhone",
     "NoSuchPort",
     "NoUserForPhone",
@@ -328,6 +351,7 @@ __all__ = [
     "ObjectUnreadable",
     "OfflineError",
     "OptionInvalid",
+    "PairOfAnotherUser",
     "PassphraseWrong",
     "PhoneBusy",
     "PhoneCannotVerify",
@@ -382,6 +406,7 @@ __all__ = [
     "ScanRefused",
     "ScanUnknown",
     "SchemeNotOffered",
+    "SealingKeyUnusable",
     "SecretMissing",
     "SecretsInvalid",
     "SecretsUnsafe",
@@ -406,6 +431,14 @@ __all__ = [
     "UsbprovError",
     "UserNotAllowed",
     "UserUnknown",
+    "VaultAltered",
+    "VaultCostRefused",
+    "VaultError",
+    "VaultNotGiven",
+    "VaultPassphraseWrong",
+    "VaultTooNew",
+    "VaultTruncated",
+    "VaultUnusable",
     "WorkbookSupportMissing",
     "WrongUser",
 ]
