@@ -42,11 +42,11 @@ host all all 127.0.0.1/32 scram-sha-256
 """
 
 _EMPTY = """
-DELETE FROM failure; DELETE FROM artifact; DELETE FROM step; DELETE FROM job;
+DELETE FROM failure; DELETE FROM sealed; DELETE FROM artifact; DELETE FROM step; DELETE FROM job;
 DELETE FROM entry; DELETE FROM claim; DELETE FROM bench; DELETE FROM board; DELETE FROM head;
 INSERT INTO head VALUES ('chain', 0, '', repeat('0', 64)), ('board', 0, '', '');
-ALTER SEQUENCE artifact_id_seq RESTART; ALTER SEQUENCE step_id_seq RESTART;
-ALTER SEQUENCE job_id_seq RESTART;
+ALTER SEQUENCE artifact_id_seq RESTART; ALTER SEQUENCE sealed_id_seq RESTART;
+ALTER SEQUENCE step_id_seq RESTART; ALTER SEQUENCE job_id_seq RESTART;
 """
 
 

@@ -9,7 +9,7 @@ from usbprov.tape import clock
 from usbprov.tape.deck import playing, recording
 from usbprov.tape.events import Event, Kind
 from usbprov.tape.player import Player
-from usbprov.tape.ports import Port, draw, passing, plain, secret
+from usbprov.tape.ports import Port, draw, passing, plain
 
 BEGAN = datetime(2026, 11, 29, 10, 0, tzinfo=UTC)
 
@@ -91,14 +91,11 @@ def test_what_happens_within_a_question_is_part_of_it() -> None:
         assert passing(port(), never) == "after"
 
 
-def test_draws_are_the_recorded_ones_and_secrets_are_zeros() -> None:
+def test_draws_are_the_recorded_ones() -> None:
     drawn: list[bytes] = []
-    player = recorded(
-        lambda: drawn.append(draw("nonce", 16)), lambda: drawn.append(secret("key", lambda: b"abc"))
-    )
+    player = recorded(lambda: drawn.append(draw("nonce", 16)))
     with playing(player):
         assert draw("nonce", 16) == drawn[0]
-        assert secret("key", lambda: b"never") == bytes(3)
         with pytest.raises(NotOnTape):
             draw("nonce", 16)
 

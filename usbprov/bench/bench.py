@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from usbprov.bench.admission import Rules
 from usbprov.bench.again import Patience
@@ -45,6 +45,10 @@ from usbprov.usb.devices import AttachedDevice, Bus
 from usbprov.usb.hotplug import Arrived, Changed, Event, Left
 from usbprov.usb.watcher import Watcher
 
+if TYPE_CHECKING:
+    from usbprov.engine.sealing import SealingKeys
+    from usbprov.pki.vault.vault import Vault
+
 logger = logging.getLogger(__name__)
 
 _AT_REST = frozenset({PortState.EMPTY, PortState.DONE, PortState.FAILED, PortState.AWAY})
@@ -76,6 +80,8 @@ class Setup:
         retries: The same of a single call.
         lease_seconds: How long the claims of a bench that died stand in the way.
         pins: Has PINs keyed in that no file has, or None.
+        vault: Stored key pairs, where the order asks for them.
+        sealing: Gives the key that seals host-made keys; None: the file beside the ledger.
         return_seconds: With ``once``: how long a phone that was pulled early, or restarts, is
             waited for.
     """
@@ -92,6 +98,8 @@ class Setup:
     lease_seconds: float = LEASE_SECONDS
     return_seconds: float = 30.0
     pins: PinDesk | None = None
+    vault: "Vault | None" = None
+    sealing: "SealingKeys | None" = None
 
 
 @dataclass
@@ -175,6 +183,8 @@ class Bench:
             stopped=self._stopped,
             returned=self._returned,
             pins=setup.pins,
+            vault=setup.vault,
+            sealing=setup.sealing,
         )
 
     def __enter__(self) -> Self:

@@ -10,14 +10,10 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from usbprov.engine.job import make_key
+
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-
-
-def _generate(bits: int) -> "RSAPrivateKey":
-    from usbprov.pki.keys import generate_rsa  # noqa: PLC0415 - only when needed
-
-    return generate_rsa(bits)
 
 
 class KeyPool:
@@ -31,7 +27,7 @@ class KeyPool:
         bits: int,
         threads: int,
         ahead: int,
-        make: "Callable[[int], RSAPrivateKey]" = _generate,
+        make: "Callable[[int], RSAPrivateKey]" = make_key,
         most: int | None = None,
     ) -> None:
         """Prepare.

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from usbprov.bench.again import Patience
 from usbprov.bench.keypool import KeyPool
@@ -16,6 +17,10 @@ from usbprov.engine.order import Order
 from usbprov.engine.retry import RetryPolicy
 from usbprov.ledger.ledger import Ledger
 from usbprov.phone.contract import PhoneIdentity
+
+if TYPE_CHECKING:
+    from usbprov.engine.sealing import SealingKeys
+    from usbprov.pki.vault.vault import Vault
 
 
 class Stopped(Exception):
@@ -41,6 +46,8 @@ class Shop:
         stopped: Set when the bench is to end.
         returned: Is told of a phone that was recognised; it may have been away.
         pins: Has PINs keyed in that no file has, or None.
+        vault: Stored key pairs, or None.
+        sealing: Gives the key that seals host-made keys, or None.
         tidier: Gives free memory back.
     """
 
@@ -58,4 +65,6 @@ class Shop:
     stopped: threading.Event
     returned: Callable[[PhoneIdentity, str], None]
     pins: PinDesk | None = None
+    vault: "Vault | None" = None
+    sealing: "SealingKeys | None" = None
     tidier: Tidier = field(default_factory=Tidier)

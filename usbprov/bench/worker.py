@@ -241,6 +241,7 @@ class Worker:
         job = Job(order, held.phone, shop.ledger, connect, ask, reach, held)
         job.retries, job.sleep = shop.retries, self._sleep
         job.make_key = self._make_key
+        job.vault, job.sealing = shop.vault, shop.sealing
         job.bench, job.roster = shop.name, shop.users.roster.key
         return job
 

@@ -17,7 +17,10 @@ from usbprov.phone.holding import HeldPhone
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
+    from usbprov.engine.host_key import HostKey
+    from usbprov.engine.sealing import SealingKeys
     from usbprov.net.credentials import CertificateCredential, Credential, Way
+    from usbprov.pki.vault.vault import Vault
     from usbprov.registrar.client import SignIn
     from usbprov.webservices.ticket import Ticket
     from usbprov.webservices.trust.sources import Source
@@ -69,8 +72,10 @@ class SignsIn(Protocol):
 
 def make_key(bits: int) -> "RSAPrivateKey":
     """Make an RSA key of so many bits on this computer, now."""
-    from usbprov.pki.keys import generate_rsa  # noqa: PLC0415 - only when needed
+    from usbprov.pki.core_dumps import no_core_dumps  # noqa: PLC0415 - only when needed
+    from usbprov.pki.keys import generate_rsa  # noqa: PLC0415
 
+    no_core_dumps()
     return generate_rsa(bits)
 
 
@@ -106,6 +111,11 @@ class Job:
             None where it has none.
         key_source: The order's, or what the plan chose.
         key_sha256: Digest of the public key that is certified.
+        vault: Stored key pairs, where the order asks for one.
+        sealing: Gives the key that seals host-made keys in the ledger; None: the file beside it.
+        resumed: Whether the job was begun in an earlier run.
+        host_key: The private key that the phone is about to be given, or None.
+        given_up: Why a key that an earlier run sealed cannot be opened here; "" if none is.
         kept: What the ledger has of the job, as far as that is known; see ``artifact``.
     """
 
@@ -124,12 +134,17 @@ class Job:
     make_key: "Callable[[int], RSAPrivateKey]" = make_key
     bench: str | None = None
     roster: str | None = None
+    vault: "Vault | None" = None
+    sealing: "SealingKeys | None" = None
     record: JobRecord | None = None
+    resumed: bool = False
     info: PhoneInfo | None = None
     clock_behind: timedelta | None = None
     key_source: KeySource | None = None
     user: str | None = None
     ticket: "Ticket | None" = None
+    host_key: "HostKey | None" = field(default=None, repr=False)
+    given_up: str = ""
     key_sha256: str | None = None
     request: bytes | None = None
     certificate: bytes | None = None

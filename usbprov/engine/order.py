@@ -16,6 +16,8 @@ class KeySource(StrEnum):
     """The key that is in the slot already is certified anew."""
     HOST = "host"
     """This computer makes it and gives it to the phone, for models that cannot."""
+    VAULT = "vault"
+    """The vault's pair of this user and phone; if there is none, one is made here and stored."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ class Order:
         replace: Whether what is in the slot may be replaced.
         old_tls: For which servers an older TLS is allowed, in words; usually none.
         sign_in: Whether to sign in at the Registrar in the end.
+        replaces: Serial number or MAC of the phone whose pair in the vault this one gets, or None.
     """
 
     web_services_url: str
@@ -61,3 +64,4 @@ class Order:
     replace: bool = False
     old_tls: tuple[str, ...] = ()
     sign_in: bool = True
+    replaces: str | None = None

@@ -20,6 +20,7 @@ from usbprov.tape.ports import draw
 _NEEDED = {
     KeySource.PHONE: Capability.GENERATE_KEY,
     KeySource.HOST: Capability.IMPORT_KEY,
+    KeySource.VAULT: Capability.IMPORT_KEY,
     KeySource.EXISTING: None,
 }
 

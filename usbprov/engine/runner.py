@@ -23,7 +23,7 @@ from usbprov.engine.job import Job, known
 from usbprov.engine.plan import Plan
 from usbprov.engine.result import Outcome, Result, StepReport
 from usbprov.engine.retry import Retrier, Retry
-from usbprov.engine.steps.contract import Step
+from usbprov.engine.steps.contract import Prepares, Step
 from usbprov.errors import (
     CertificateUnfit,
     ClaimLost,
@@ -150,6 +150,7 @@ class Runner:
         if plan.resumes is None:
             job.kept = dict.fromkeys(ArtifactKind)
         else:  # it may have made its key in an earlier run
+            job.resumed = True
             earlier = job.ledger.steps(job.record.id)
             self._key_begun = any(step.name == StepName.KEY for step in earlier)
         for report in self._reports:
@@ -219,6 +220,8 @@ class Runner:
         return True
 
     def _run(self, step: Step, started: float) -> None:
+        if isinstance(step, Prepares):
+            step.prepare(self._job)
         attempt = _Attempt(self._job, step.name)
         again: list[StepRetry] = []
         self._key_begun |= step.name is StepName.KEY

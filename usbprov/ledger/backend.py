@@ -40,6 +40,10 @@ class Backend(Protocol):
         """Keep the ledger as it is before it is changed to ``schema``, where that is simple."""
         ...
 
+    def scrub(self) -> None:
+        """Have nothing left of what was removed just now, as far as that can be had."""
+        ...
+
     def check_room(self) -> None:
         """Refuse to go on where it is known that there would be no room for what is done next.
 

@@ -86,6 +86,8 @@ class Write:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._changes: list[Change] = []
+        self.wiped = False
+        """Whether something was removed of which nothing is to be left."""
 
     @property
     def dialect(self) -> str:
@@ -140,12 +142,14 @@ class Write:
 
     def change_all(
         self, table: Table, where: Sequence[ColumnElement[bool]], values: Mapping[str, Any]
-    ) -> None:
-        """Change the rows that are so."""
+    ) -> list[int]:
+        """Change the rows that are so; returns their numbers."""
         clean = cleaned(values)
         statement = update(table).where(*where).values(clean).returning(table.c.id)
-        for number in sorted(self._connection.execute(statement).scalars()):
+        numbers = sorted(self._connection.execute(statement).scalars())
+        for number in numbers:
             self.note(table, number, clean)
+        return numbers
 
     def note(self, table: Table, row: int | str, columns: Mapping[str, Any] | None) -> None:
         """Have the entry say that a row has these columns now, or is removed (None)."""

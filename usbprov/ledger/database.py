@@ -116,6 +116,8 @@ class Database:
             if body := write.body:
                 sent.append(_Sent(mark, kind, body, result))
                 write.seal(kind, body)
+        if write.wiped:
+            self.backend.scrub()
         return result
 
     def _repeated(self, run: Callable[[], T]) -> T:

@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 
 from usbprov.errors import NoSuchJob, UsbprovError
-from usbprov.ledger import queries
+from usbprov.ledger import queries, sealing
 from usbprov.ledger.address import LedgerPlace, state_file
 from usbprov.ledger.benches import Benches
 from usbprov.ledger.chain import Write, cleaned
@@ -32,11 +32,12 @@ from usbprov.ledger.records import (
     JobRecord,
     JobState,
     NewJob,
+    Sealed,
     ServedSince,
     StepRecord,
     StepState,
 )
-from usbprov.ledger.schema import artifacts, failures, jobs, steps
+from usbprov.ledger.schema import artifacts, failures, jobs, sealed, steps
 from usbprov.ledger.serving import served_since
 from usbprov.ledger.verify import Verified, verify
 
@@ -54,7 +55,7 @@ class Ledger:
     """The record of all jobs of this computer, or of several benches.
 
     Every method is one durable transaction, and may raise a ``LedgerError``. Any number of threads
-    may use one ledger. No secret is ever given to it.
+    may use one ledger. No secret is ever given to it, but sealed by a key that it does not have.
     """
 
     def __init__(self, place: LedgerPlace) -> None:
@@ -123,7 +124,9 @@ class Ledger:
         def work(write: Write) -> int:
             # Two at once would not see each other's job.
             write.alone_with("phone", f"{new.phone_serial} {new.phone_mac} {new.slot}")
-            write.change_all(jobs, unfinished, {"state": JobState.SUPERSEDED, "updated": now})
+            given_up = {"state": JobState.SUPERSEDED, "updated": now}
+            if superseded := write.change_all(jobs, unfinished, given_up):
+                sealing.wipe(write, superseded)
             return write.insert(jobs, values)
 
         number = self._write("job opened", work)
@@ -143,6 +146,8 @@ class Ledger:
         def work(write: Write) -> None:
             if write.change(jobs, job, values):
                 _set_facts(write, job, facts)
+            if state is JobState.FAILED:  # nothing goes on with its key
+                sealing.wipe(write, [job])
 
         self._write("job finished", work)
 
@@ -276,6 +281,25 @@ class Ledger:
         columns = [column for column in artifacts.c if column.name != "id"]
         query = select(*columns).filter_by(job=job).order_by(artifacts.c.id)
         return [_artifact(row) for row in self._rows(query)]
+
+    # --- sealed keys
+
+    def seal(self, job: int, key: Sealed) -> None:
+        """Keep a private key that only this computer can open, until the phone has it for certain.
+
+        It may wait until the next write: before that one no phone is given the key.
+        """
+        self._later("key sealed", lambda write: sealing.put(write, job, key))
+
+    def sealed(self, job: int) -> Sealed | None:
+        """Return the sealed key of a job, or None."""
+        columns = [sealed.c[name] for name in Sealed.__dataclass_fields__]
+        rows = self._rows(select(*columns).filter_by(job=job))
+        return Sealed(**rows[0]) if rows else None
+
+    def wipe(self, job: int) -> None:
+        """Remove the sealed key of a job, if it has one; it may wait until the next write."""
+        self._later("sealed key wiped", lambda write: sealing.wipe(write, [job]))
 
     # --- how it is written and read
 

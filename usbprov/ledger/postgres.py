@@ -146,6 +146,9 @@ class Postgres:
     def back_up(self, schema: int) -> None:
         """Do nothing: that is the server's own affair, as docs/ledger.md says."""
 
+    def scrub(self) -> None:
+        """Do nothing: the server overwrites what was removed when it tidies up (VACUUM)."""
+
     def check_room(self) -> None:
         """Do nothing: only the server knows its disk, and it says so when it is full."""
 

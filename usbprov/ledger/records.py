@@ -137,6 +137,23 @@ class StepRecord:
 
 
 @dataclass(frozen=True)
+class Sealed:
+    """A private key that only one computer can open.
+
+    Attributes:
+        kept: When it was sealed, UTC.
+        computer: The computer that did, by its name.
+        sealing_key: Which key it was sealed with: the beginning of that key's digest.
+        data: As ``usbprov.pki.sealing`` gives it.
+    """
+
+    kept: datetime
+    computer: str
+    sealing_key: str
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
 class ArtifactRecord:
     """A request or certificate (DER) that belongs to a job."""
 

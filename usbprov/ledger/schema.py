@@ -19,7 +19,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA = 2
+SCHEMA = 3
 """The schema that this version reads and writes."""
 
 metadata = MetaData()
@@ -108,6 +108,20 @@ failures = Table(
     Column("facts", String, nullable=False),
 )
 """The fields of the error that stopped a job, as JSON."""
+
+sealed = Table(
+    "sealed",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("job", ForeignKey("job.id"), nullable=False, unique=True),
+    Column("kept", Utc, nullable=False),
+    Column("computer", String, nullable=False),
+    Column("sealing_key", String, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""Keys that a computer made and a phone has not been proved to have, encrypted by a key that is not
+in the ledger; ``usbprov.pki.sealing`` has the form. The chain tells of all columns but ``data``."""
 
 heads = Table(
     "head",

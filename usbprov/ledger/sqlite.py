@@ -1,10 +1,11 @@
 """The ledger in an SQLite file: write-ahead log, full synchronisation, one writer at a time."""
 
+import logging
 import sqlite3
 import threading
 import time
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,16 @@ from usbprov.ledger.sqlite_errors import meaning
 BUSY_SECONDS = 10
 """How long a write waits for another process before it gives up."""
 
+_SCRUB_SECONDS = 1.0
+"""How long emptying the log waits for readers and writers."""
+
 _RETRY_SECONDS = 0.02
 _CONNECTIONS = 8
 _BEGIN = "usbprov_begin"
 """The execution option that says how a transaction begins; by default as a writer's."""
 _PRIMARY = 0xFF
+
+logger = logging.getLogger(__name__)
 
 
 class Sqlite:
@@ -99,6 +105,19 @@ class Sqlite:
         if found:
             raise LedgerDamaged(self.name, found)
 
+    def scrub(self) -> None:
+        """Overwrite what the write-ahead log has of rows that were removed.
+
+        Their place in the file itself was overwritten by the commit (``secure_delete``), which is
+        in the log still. Readers may keep the log from being emptied; the next scrub, or the last
+        program that closes the file, does it then.
+        """
+        with self._turn, closing(sqlite3.connect(self.path, timeout=_SCRUB_SECONDS)) as connection:
+            try:
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
+            except sqlite3.OperationalError as error:
+                logger.debug("the ledger's log was not emptied: %s", error)
+
     def is_lost(self, error: Failure) -> bool:
         """Return False: there is no connection that could be lost."""
         return False
@@ -127,7 +146,7 @@ def _make_durable(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -
     # The driver is to begin no transactions of its own: it would commit each CREATE TABLE alone.
     connection.isolation_level = None
     _switch_to_wal(connection, time.monotonic() + BUSY_SECONDS)
-    for pragma in ("synchronous=FULL", "foreign_keys=ON"):
+    for pragma in ("synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
         connection.execute(f"PRAGMA {pragma}").close()
 
 

@@ -14,7 +14,16 @@ from usbprov.errors import LedgerAltered, LedgerHashUnknown
 from usbprov.ledger.chain import CHAIN
 from usbprov.ledger.database import Database
 from usbprov.ledger.entries import START, Change, Entry, plain
-from usbprov.ledger.schema import artifacts, claims, entries, failures, heads, jobs, steps
+from usbprov.ledger.schema import (
+    artifacts,
+    claims,
+    entries,
+    failures,
+    heads,
+    jobs,
+    sealed,
+    steps,
+)
 
 _AT_A_TIME = 500
 
@@ -23,6 +32,7 @@ _COMPARED: Mapping[Table, frozenset[str]] = {
     steps: frozenset(steps.c.keys()) - {"id"},
     artifacts: frozenset(artifacts.c.keys()) - {"id", "data"},
     failures: frozenset({"facts"}),
+    sealed: frozenset(sealed.c.keys()) - {"id", "data"},
     claims: frozenset({"token", "bench", "worker"}),
 }
 """The tables that the chain tells of, and the columns whose values it has."""

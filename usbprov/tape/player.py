@@ -94,8 +94,8 @@ class Player:
             problem = f"something unreadable ({type(failure).__name__})"
             raise self.departed(port.name, port.key, problem) from None
 
-    def drawn(self, name: str, size: int | None) -> bytes:
-        """Return the recorded value of a draw; None is any size.
+    def drawn(self, name: str, size: int) -> bytes:
+        """Return the recorded value of a draw.
 
         Raises:
             NotOnTape: There is none of that name and size.
@@ -105,7 +105,7 @@ class Player:
             value = unpacked(body.get("value"))
         except ValueError:
             value = None
-        fits = isinstance(value, bytes) and size in {None, len(value)}
+        fits = isinstance(value, bytes) and size == len(value)
         if not fits or body.get("name") != name:
             raise self.departed("chance", name, text(body.get("name")))
         return cast("bytes", value)

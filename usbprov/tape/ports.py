@@ -77,15 +77,3 @@ def draw(name: str, size: int) -> bytes:
     if to is not None:
         to.note(Kind.DRAWN, {"name": name, "value": value})
     return value
-
-
-def secret(name: str, make: Callable[[], bytes]) -> bytes:
-    """Make a secret of which only the length is recorded; in a replay it is so many zeros."""
-    playing = player()
-    if playing is not None:
-        return playing.drawn(name, None)
-    value = make()
-    to = recorder()
-    if to is not None:
-        to.note(Kind.DRAWN, {"name": name, "value": {"$removed": len(value)}})
-    return value

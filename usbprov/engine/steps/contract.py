@@ -1,6 +1,6 @@
 """The contract of a step."""
 
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 from usbprov.engine.events import StepName
 from usbprov.engine.job import Job
@@ -25,4 +25,16 @@ class Step(Protocol):
 
     def run(self, job: Job) -> str:
         """Do it; says what was learnt. Raises errors of the tree."""
+        ...
+
+
+@runtime_checkable
+class Prepares(Protocol):
+    """A step that makes something ready before it is recorded as begun."""
+
+    def prepare(self, job: Job) -> None:
+        """Make it ready, here only; what is given to the ledger goes with the step's beginning.
+
+        So it costs no write of its own, and is on the disk before ``run`` has its effect.
+        """
         ...

@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from usbprov.engine.events import StepName
 from usbprov.engine.job import Job, known
+from usbprov.engine.order import KeySource
 from usbprov.errors import PossessionUnproved, ReadBackDiffers
 from usbprov.phone.contract import NONCE_SIZE, POSSESSION_PREFIX, Capability, ObjectKind
 from usbprov.pki.certificates import load_certificate
@@ -35,14 +36,21 @@ class ProveStep:
         job.proof.read_back = job.phone.read(ObjectKind.CERTIFICATE, job.order.slot) == certificate
         if not job.proof.read_back:
             raise ReadBackDiffers(job.phone_name)
-        if Capability.PROVE not in known(job.info).capabilities:
-            return "read back and equal; this model cannot prove possession"
-        nonce = draw("possession nonce", NONCE_SIZE)
-        signature = job.phone.prove(job.order.slot, nonce)
-        job.proof.possession = _verifies(certificate, signature, nonce)
-        if not job.proof.possession:
-            raise PossessionUnproved(job.phone_name)
-        return "read back and equal; the phone holds the key"
+        told = _possession(job, certificate)
+        if job.key_source is KeySource.HOST:  # the phone has it for certain
+            job.ledger.wipe(known(job.record).id)
+        return told
+
+
+def _possession(job: Job, certificate: bytes) -> str:
+    if Capability.PROVE not in known(job.info).capabilities:
+        return "read back and equal; this model cannot prove possession"
+    nonce = draw("possession nonce", NONCE_SIZE)
+    signature = job.phone.prove(job.order.slot, nonce)
+    job.proof.possession = _verifies(certificate, signature, nonce)
+    if not job.proof.possession:
+        raise PossessionUnproved(job.phone_name)
+    return "read back and equal; the phone holds the key"
 
 
 def _verifies(certificate: bytes, signature: bytes, nonce: bytes) -> bool:

@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from usbprov.engine import host_key
 from usbprov.engine.events import StepName
 from usbprov.engine.fitness import unfitness
 from usbprov.engine.job import Job, known
@@ -11,7 +12,9 @@ from usbprov.pki.keys import key_digest
 
 
 def has_certificate(job: Job) -> bool:
-    """Say whether this job's answer is in the ledger, for a key in the slot, and fit for use.
+    """Say whether this job's answer is in the ledger, for a key of the phone's, and fit for use.
+
+    The key is in the slot, or the phone can be given it again.
 
     One that the check would refuse is no answer: it must be asked for again.
     """
@@ -19,8 +22,11 @@ def has_certificate(job: Job) -> bool:
     if kept is None:
         return False
     certificate = load_certificate(kept)
+    if unfitness(certificate, job.user):
+        return False
     keys = {key.sha256 for key in (job.slot.pending_key, job.slot.active_key) if key}
-    return key_digest(certificate.public_key()) in keys and not unfitness(certificate, job.user)
+    digest = key_digest(certificate.public_key())
+    return digest in keys or digest == job.key_sha256 or host_key.is_kept(job, digest)
 
 
 class PublishStep:
