@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from usbprov.phone.contract import Driver, KeyState, PhoneInfo, SlotState
     from usbprov.pki.certificates import CertificateSummary
     from usbprov.pki.limits import ChainLimits
+    from usbprov.pki.vault.folder import Item
     from usbprov.usb.devices import DeviceFacts
 
 Document = dict[str, Any]
@@ -247,6 +248,25 @@ def artifact(record: "ArtifactRecord") -> Document:
         "kept": moment(record.kept),
         "sha256": record.sha256,
         "der_base64": base64.b64encode(record.data).decode("ascii"),
+    }
+
+
+def pair(of: "Item") -> Document:
+    """Describe a file of the vault, without anything private."""
+    told = {"file": str(of.path), "error": error(of.error) if of.error else None}
+    if of.stored is None:
+        return told | dict.fromkeys(("key_sha256", "user", "bits", "stored", "bindings", "scrypt"))
+    entry = of.stored.entry
+    bindings = [
+        {"serial": b.device.serial, "mac": b.device.mac, "at": moment(b.at)} for b in entry.bindings
+    ]
+    return told | {
+        "key_sha256": entry.sha256,
+        "user": entry.user,
+        "bits": entry.bits,
+        "stored": moment(entry.made),
+        "bindings": bindings,
+        "scrypt": vars(entry.kdf.cost),
     }
 
 

@@ -63,6 +63,10 @@ COMMANDS = {
     ),
     "udev": ("usbprov.cli.commands.udev:udev", "Let the users of this computer open phones."),
     "ledger": ("usbprov.cli.commands.ledger:ledger", "Look at past and unfinished jobs."),
+    "vault": (
+        "usbprov.cli.commands.vault:vault",
+        "Look at stored key pairs; export, destroy.",
+    ),
     "report": (
         "usbprov.cli.commands.report:report",
         "What a shift came to, from the ledger: HTML, CSV, JSON, XLSX.",

@@ -10,6 +10,7 @@ from usbprov.cli import documents
 from usbprov.cli.closing import show_result
 from usbprov.cli.diagnosing import context_of
 from usbprov.cli.failure import ToldError
+from usbprov.cli.keeping import Keeping
 from usbprov.cli.progress import progress
 from usbprov.engine.course import PROVISION, Course
 from usbprov.engine.diagnosis.examining import examine
@@ -36,6 +37,7 @@ class Manner:
 
     Attributes:
         may_look: Whether servers may be looked at by themselves, when something fails.
+        keeping: How keys that this computer makes are kept.
     """
 
     ca_file: Path | None = None
@@ -48,6 +50,7 @@ class Manner:
     tickets: TicketCache = field(default_factory=TicketCache)
     tape: bool = True
     may_look: bool = True
+    keeping: Keeping = field(default_factory=Keeping)
 
     def scene(self, order: Order, step: str) -> Scene | None:
         """Return the servers that may be looked at, to tell the causes of a failure apart."""
@@ -136,6 +139,7 @@ def run_job(job: Job, manner: Manner, course: Course, tape: JobTape | None = Non
         return secret()
 
     job.secret = ask
+    job.vault, job.sealing = manner.keeping.vault(shown.close), manner.keeping.sealing
     runner = Runner(job, tape.listening(shown) if tape else shown, course)
     try:
         result = runner.run(dry_run=manner.dry_run)

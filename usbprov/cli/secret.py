@@ -14,7 +14,7 @@ def secret_source(kind: str, *, stdin: bool, descriptor: int | None, who: str) -
     """Return what gives a secret when it is needed, and asks for it only then.
 
     Args:
-        kind: ``PIN`` or ``password``, as in the options' names.
+        kind: ``PIN``, ``password``, ``vault passphrase``: as in the options' names.
         stdin: Whether it is the first line of standard input.
         descriptor: The file descriptor whose first line it is, or None.
         who: Whose it is, for the prompt.
@@ -22,7 +22,7 @@ def secret_source(kind: str, *, stdin: bool, descriptor: int | None, who: str) -
     Raises:
         UsageError: Both ways were named, or, when it is called, there is none to be had.
     """
-    option = f"--{kind.lower()}"
+    option = _option(kind)
     if stdin and descriptor is not None:
         raise UsageError(f"{option}-stdin and {option}-fd do not go together")
     if descriptor is not None:
@@ -43,6 +43,10 @@ def new_secret(kind: str, *, stdin: bool, descriptor: int | None, who: str) -> s
     if not stdin and descriptor is None and _prompt(f"{kind} again: ", kind) != first:
         raise UsageError(f"the {kind} was typed in two ways")
     return first
+
+
+def _option(kind: str) -> str:
+    return "--" + kind.lower().replace(" ", "-")
 
 
 def _stdin(option: str) -> int:
@@ -78,6 +82,6 @@ def _prompt(text: str, kind: str) -> str:
     import getpass
 
     if sys.stdin is None or not sys.stdin.isatty():
-        options = f"--{kind.lower()}-stdin or --{kind.lower()}-fd"
+        options = f"{_option(kind)}-stdin or {_option(kind)}-fd"
         raise UsageError(f"no {kind}: use {options} where there is no terminal")
     return _checked(getpass.getpass(text).encode(), "the prompt", kind)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from usbprov.cli.keeping import Keeping, keeping_options
 from usbprov.cli.options import json_option, old_tls_option
 from usbprov.cli.rosters import RosterOptions, roster_options
 from usbprov.cli.servers import ca_file_option, discover_option
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from usbprov.bench.roster import Roster
     from usbprov.bench.web.address import BoardAddress
     from usbprov.net.site import Site
+    from usbprov.pki.vault.vault import Vault
 
 
 @click.command("run")
@@ -43,7 +45,7 @@ if TYPE_CHECKING:
 @click.option("--replace", is_flag=True, help="Replace what is in phones already.")
 @click.option(
     "--key",
-    type=click.Choice([KeySource.PHONE.value, KeySource.HOST.value]),
+    type=click.Choice([KeySource.PHONE.value, KeySource.HOST.value, KeySource.VAULT.value]),
     help="Who makes the keys; by default the phone if it can, else this computer.",
 )
 @click.option(
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Length of new RSA keys.",
 )
+@keeping_options
 @click.option("--no-sign-in", is_flag=True, help="Do not sign in at the Registrar in the end.")
 @click.option(
     "--ports",
@@ -105,14 +108,17 @@ def bench_run(roster: Path, as_json: bool, **given: Any) -> None:
     from usbprov.bench.secrets import KeyedPins
     from usbprov.cli.benches import Place, Show, Until, run_bench
 
+    keeping = Keeping.taken_from(given)
     reading, keyed, options = read_roster(roster), KeyedPins(), RosterOptions.taken_from(given)
     choices = options.choices(reading.roster, keyed, now=True)
     users = ready(reading, choices)
     settings, servers = current(), site(given["allow_old_tls"])
     order = replace(_order(_with_servers(given, users, servers)), old_tls=servers.old_tls())
-    setup = _setup(users, choices, order, given)
+    setup = replace(_setup(users, choices, order, given), sealing=keeping.sealing)
     if options.key_in_pins:
         setup = replace(setup, pins=PinDesk(keyed))
+    if order.key is KeySource.VAULT:
+        setup = replace(setup, vault=_unlocked(keeping))
     with settings.ledger() as ledger:
         place = Place(
             settings.buses(),
@@ -127,6 +133,13 @@ def bench_run(roster: Path, as_json: bool, **given: Any) -> None:
             as_json, settings.verbosity == 0, not options.password_stdin, _web(given["board"])
         )
         run_bench(place, setup, until, show)
+
+
+def _unlocked(keeping: Keeping) -> "Vault":
+    """Have the passphrase now: later the board has the terminal."""
+    opened = keeping.vault()
+    opened.unlock()
+    return opened
 
 
 def _web(text: str | None) -> "BoardAddress | None":

@@ -11,6 +11,7 @@ from usbprov.cli.credentials import (
     credential_order,
     secret_of,
 )
+from usbprov.cli.keeping import Keeping, keeping_options
 from usbprov.cli.options import (
     json_option,
     old_tls_option,
@@ -56,6 +57,12 @@ from usbprov.webservices.urls import service_url
     show_default=True,
     help="Length of a new RSA key.",
 )
+@click.option(
+    "--replaces",
+    metavar="SERIAL|MAC",
+    help="With --key vault: give this phone the user's key pair of the phone that it replaces.",
+)
+@keeping_options
 @click.option("--replace", is_flag=True, help="Replace what the phone's slot holds.")
 @click.option("--dry-run", is_flag=True, help="Show the plan; touch nothing, ask no server.")
 @click.option(
@@ -77,6 +84,7 @@ def provision(
     return_seconds: float,
     key: str | None,
     key_bits: str,
+    replaces: str | None,
     replace: bool,
     dry_run: bool,
     no_sign_in: bool,
@@ -98,9 +106,13 @@ def provision(
       usbprov provision 1-1.4 --user sip:alice@contoso.com --extension 1001 --pin-stdin --json
       usbprov provision --login CONTOSO\\alice --user sip:alice@contoso.com --discover
       usbprov provision --replace --key existing --auth certificate --web-services-url URL
+      usbprov provision --extension 1001 --key vault --replaces SERIAL --web-services-url URL
       usbprov provision --extension 1001 --dry-run --web-services-url URL
     """
+    keeping = Keeping.taken_from(given)
     options, servers = CredentialOptions(**given), site(allow_old_tls)
+    if replaces and key != KeySource.VAULT:
+        raise UsageError("--replaces needs --key vault")
     if web_services_url is None and discover:
         found = discovered(DiscoveryRequest(user=user, ca_file=ca_file, site=servers))
         web_services_url, registrar = found.require(), registrar or found.registrar
@@ -116,6 +128,7 @@ def provision(
         replace=replace,
         old_tls=servers.old_tls(),
         sign_in=not no_sign_in,
+        replaces=replaces,
     )
     settings = current()
     secret = secret_of(options, user)
@@ -128,6 +141,7 @@ def provision(
         retries=RetryPolicy(seconds=retry_seconds),
         return_seconds=return_seconds,
         tape=not no_tape,
+        keeping=keeping,
     )
     with settings.ledger() as ledger:
         provision_one(settings.find(phone), order, ledger, secret, manner)
