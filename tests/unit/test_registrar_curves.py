@@ -7,7 +7,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from usbprov.registrar.curves import agree
-from usbprov.registrar.tlslite_names import GroupName, TLSIllegalParameterException
+from usbprov.registrar.records import AesCbc
+from usbprov.registrar.tlslite_names import (
+    GroupName,
+    TLSIllegalParameterException,
+    create_aes,
+)
 
 P256, P384 = GroupName.secp256r1, GroupName.secp384r1
 
@@ -49,6 +54,19 @@ def test_a_share_that_cannot_be_used_is_refused(group: int, share: bytes) -> Non
     exchange = SimpleNamespace(acceptedCurves=[P256, P384], ecdhYc=None)
     with pytest.raises(TLSIllegalParameterException):
         agree(exchange, None, SimpleNamespace(named_curve=group, ecdh_Ys=bytearray(share)))
+
+
+@pytest.mark.parametrize("size", [16, 32], ids=["AES-128", "AES-256"])
+def test_records_are_encrypted_as_the_library_does_it(size: int) -> None:
+    key, iv = bytearray(range(size)), bytearray(range(100, 116))
+    ours, its = AesCbc(key, iv), create_aes(key, iv, ["python"])
+    back = AesCbc(key, iv)
+    for blocks in (1, 3):  # the second goes on where the first ended
+        text = bytearray(range(16 * blocks))
+        encrypted = ours.encrypt(text[:])
+        assert encrypted == its.encrypt(text[:])
+        assert back.decrypt(encrypted[:]) == text
+    assert (ours.name, ours.block_size) == (its.name, its.block_size)
 
 
 def test_a_curve_that_was_not_offered_is_refused() -> None:

@@ -111,7 +111,9 @@ def cleaned(words: str, secrets: Iterable[str] = ()) -> str:
     words = words[:_WORDS_READ]
     for secret in secrets:
         words = words.replace(secret, "***")
-    line = " ".join("".join(c if c.isprintable() else " " for c in words).split())
+    if not words.isprintable():
+        words = "".join(c if c.isprintable() else " " for c in words)
+    line = " ".join(words.split())
     return line[:_MOST_WORDS] or "no reason given"
 
 

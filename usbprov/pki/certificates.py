@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -14,6 +15,7 @@ from usbprov.errors import ObjectUnreadable
 from usbprov.pki.keys import key_digest
 
 _WHAT = "the certificate"
+_KNOWN = 64
 _LONGEST_NAME = 200
 _UPN = x509.ObjectIdentifier("1.3.6.1.4.1.311.20.2.3")
 _UNREADABLE = (ValueError, TypeError, x509.InvalidVersion, UnsupportedAlgorithm)
@@ -40,12 +42,17 @@ def load_certificate(der: bytes) -> x509.Certificate:
         ObjectUnreadable: It is not a certificate, or for an unknown kind of key.
     """
     try:
-        certificate = x509.load_der_x509_certificate(der)
-        summarise(certificate)  # the library parses late; hostile bytes are to fail here
-        if certificate.serial_number < 0:  # well-known old roots have 0
-            raise ValueError("its serial number is negative (RFC 5280 4.1.2.2)")
+        return _checked(bytes(der))
     except _UNREADABLE as error:
         raise ObjectUnreadable(_WHAT, str(error)) from None
+
+
+@lru_cache(_KNOWN)  # a job loads its certificate in every step, and all jobs those of the servers
+def _checked(der: bytes) -> x509.Certificate:
+    certificate = x509.load_der_x509_certificate(der)
+    summarise(certificate)  # the library parses late; hostile bytes are to fail here
+    if certificate.serial_number < 0:  # well-known old roots have 0
+        raise ValueError("its serial number is negative (RFC 5280 4.1.2.2)")
     return certificate
 
 

@@ -14,7 +14,7 @@ from usbprov.registrar.client import RegistrarAddress
 from usbprov.registrar.message import Message, NotSip, Request, Response, to_bytes
 from usbprov.registrar.stream import MessageStream
 from usbprov.registrar.taping import note_message
-from usbprov.registrar.wirelog import shown
+from usbprov.registrar.wirelog import Shown
 
 logger = logging.getLogger(__name__)
 
@@ -112,7 +112,7 @@ class Connection:
             RegistrarAnswerInvalid: What comes is no SIP, or does not answer.
         """
         begin = time.monotonic()
-        logger.debug("to %s:\n%s", self.server, shown(request))
+        logger.debug("to %s:\n%s", self.server, Shown(request))
         note_message(request, sent=True)
         try:
             with time_limit(self._limits.answer):
@@ -123,7 +123,7 @@ class Connection:
         except OSError as error:
             raise self._failure(error, self._limits.answer) from None
         took = (time.monotonic() - begin) * 1000
-        logger.debug("from %s after %.0f ms:\n%s", self.server, took, shown(answer))
+        logger.debug("from %s after %.0f ms:\n%s", self.server, took, Shown(answer))
         note_message(answer, sent=False)
         return answer
 
@@ -134,7 +134,7 @@ class Connection:
                 if message.status >= _PROVISIONAL:
                     return message
             else:
-                logger.debug("from %s, passed over:\n%s", self.server, shown(message))
+                logger.debug("from %s, passed over:\n%s", self.server, Shown(message))
         raise NotSip("it sends one message after the other, and none answers the request")
 
     def _message(self) -> Message:

@@ -10,6 +10,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from usbprov.registrar.records import OpenSslRecords
 from usbprov.registrar.tlslite_names import (
     AECDHKeyExchange,
     GroupName,
@@ -28,7 +29,11 @@ _UNCOMPRESSED = 4
 
 
 class OpenSslCurves(TLSConnection):  # type: ignore[misc]  # the library is not typed
-    """A connection of the library whose client agrees on a secret by OpenSSL."""
+    """A connection of the library whose client agrees on a secret, and encrypts, by OpenSSL."""
+
+    def __init__(self, sock: object) -> None:
+        super().__init__(sock)
+        self._recordLayer = OpenSslRecords(self.sock)
 
     def _clientKeyExchange(self, *arguments: Any) -> Iterator[Any]:  # noqa: N802 - the library's
         exchange = arguments[-1]

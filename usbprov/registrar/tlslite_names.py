@@ -8,12 +8,16 @@ with warnings.catch_warnings():  # it imports asyncore, which Python has depreca
     from tlslite.errors import TLSIllegalParameterException, TLSLocalAlert, TLSRemoteAlert
     from tlslite.handshakesettings import HandshakeSettings
     from tlslite.keyexchange import AECDHKeyExchange
+    from tlslite.recordlayer import RecordLayer
     from tlslite.tlsconnection import TLSConnection
+    from tlslite.utils.aes import AES
+    from tlslite.utils.cipherfactory import createAES as create_aes  # noqa: N813 - a function
     from tlslite.utils.rsakey import RSAKey
     from tlslite.x509 import X509
     from tlslite.x509certchain import X509CertChain
 
 __all__ = [
+    "AES",
     "X509",
     "AECDHKeyExchange",
     "AlertDescription",
@@ -21,9 +25,11 @@ __all__ = [
     "GroupName",
     "HandshakeSettings",
     "RSAKey",
+    "RecordLayer",
     "TLSConnection",
     "TLSIllegalParameterException",
     "TLSLocalAlert",
     "TLSRemoteAlert",
     "X509CertChain",
+    "create_aes",
 ]

@@ -10,6 +10,16 @@ _SECRET = re.compile(
 )
 
 
+class Shown:
+    """A message in a log's words, which are made only if somebody logs them."""
+
+    def __init__(self, message: Message) -> None:
+        self._message = message
+
+    def __str__(self) -> str:
+        return shown(self._message)
+
+
 def shown(message: Message) -> str:
     """Return a message's lines for a log; control characters are gone, the body is a length."""
     fields = (f"{name}: {_without_proofs(value)}" for name, value in message.headers.fields)
