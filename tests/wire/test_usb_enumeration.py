@@ -17,6 +17,7 @@ from usbprov.phone.candidates import Reach, candidates
 from usbprov.usb import snapshot, urb_backend, usbip_client
 from usbprov.usb.buses import open_bus
 from usbprov.usb.devices import InterfaceFacts
+from usbprov.usb.pyusb_bus import PyusbBus
 
 DEVICE, CONFIGURATION, STRING = 1, 2, 3
 
@@ -297,3 +298,23 @@ class TestExporter:
             with pytest.raises(BusUnavailable) as caught:
                 candidates([one.bus, two.bus], Reach())
         assert caught.value.bus == two.bus.uri
+
+
+def test_a_list_that_has_not_changed_is_what_it_was():
+    with exported({"1-1": phone(1), "1-2": phone(2)}) as rig:
+        first = rig.bus.devices()
+        assert rig.bus.devices(first) is first
+        assert rig.exporter is not None
+        rig.exporter.detach("1-1")
+        (left,) = rig.bus.devices(first)
+        assert left.facts.port_path == "1-2"
+
+
+def test_a_phone_that_could_not_be_read_is_tried_again(monkeypatch):
+    with exported({"1-1": phone(1)}) as rig:
+        with monkeypatch.context() as unreadable:
+            unreadable.setattr(PyusbBus, "_read", lambda *_: None)
+            nothing = rig.bus.devices()
+            assert nothing == ()
+        (found,) = rig.bus.devices(nothing)
+        assert found.facts.serial == "EMU0001"

@@ -1,10 +1,11 @@
 """A bus that a pyusb backend reaches: libusb's, or one of ours."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from usbprov.errors import BusUnavailable, NoSuchLink, PhoneGone
 from usbprov.usb.bulk import BulkLink
@@ -18,6 +19,8 @@ from usbprov.usb.pyusb import Backend, Device, Identification, Listed, USBError,
 from usbprov.usb.urb_backend import UrbBackend
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 _HUB_CLASS = 9
 _READERS = 128
@@ -116,9 +119,15 @@ class PyusbBus:
         self._backend = backend
         self._look: Callable[[Identification], Listed] = backend.get_device_descriptor
         self._hold: Callable[[Identification], AbstractContextManager[None]] = _hold_nothing
+        self._listing: Callable[[], object] = lambda: None
+        self._listed: Callable[[object], Iterable[Identification]] = lambda _: (
+            backend.enumerate_devices()
+        )
+        self._last: tuple[object, Sequence[PyusbDevice]] = (None, ())
         if isinstance(backend, UrbBackend):
             # It opens a device to give its descriptor, and opening one is dear.
             self._look, self._hold = backend.look, backend.hold
+            self._listing, self._listed = backend.listing, backend.listed
 
     @property
     def uri(self) -> str:
@@ -127,27 +136,37 @@ class PyusbBus:
 
     def devices(self, known: Sequence[AttachedDevice] = ()) -> Sequence[PyusbDevice]:
         """Search the bus, hubs left out, and return what is there by port path; see ``Bus``."""
+        listing = self._asked(self._listing)
+        listed, last = self._last
+        if known is last and listing is not None and listing == listed:
+            return last  # most looks end here
         before = {device.sighting: device for device in known if isinstance(device, PyusbDevice)}
-        found = list(self._sightings())
+        found = list(self._sightings(listing))
         new = [entry for entry in found if entry[0] not in before]
         there = [before[sighting] for sighting, _ in found if sighting in before]
         if new:
             with ThreadPoolExecutor(min(_READERS, len(new)), "usb-list") as pool:
                 there += [device for device in pool.map(self._read, new) if device is not None]
-        return tuple(sorted(there, key=lambda device: device.sighting.place))
+        there.sort(key=lambda device: device.sighting.place)
+        is_whole = len(there) == len(found)  # otherwise one is to be tried again
+        self._last = (listing if is_whole else None, tuple(there))
+        return self._last[1]
 
     def device_at(self, port_path: str) -> PyusbDevice | None:
         """Look at one port only; see ``Bus``."""
-        there = (entry for entry in self._sightings() if str(entry[0].place) == port_path)
+        found = self._sightings(self._asked(self._listing))
+        there = (entry for entry in found if str(entry[0].place) == port_path)
         entry = next(there, None)
         return None if entry is None else self._read(entry)
 
-    def _sightings(self) -> Iterator[tuple[Sighting, Identification]]:
+    def _asked(self, ask: Callable[[], T]) -> T:
         try:
-            found = list(self._backend.enumerate_devices())
+            return ask()
         except USBError as failure:
             raise BusUnavailable(self._uri, str(failure.strerror or failure)) from failure
-        for identification in found:
+
+    def _sightings(self, listing: object) -> Iterator[tuple[Sighting, Identification]]:
+        for identification in self._asked(lambda: list(self._listed(listing))):
             try:
                 sighting = Sighting.of(self._look(identification))
             except FAILURES as failure:

@@ -58,6 +58,20 @@ class UrbBackend(usb.backend.IBackend):
     def enumerate_devices(self) -> Iterable[Attachment]:
         """Return what is attached now."""
 
+    def listing(self) -> object:
+        """Ask what is attached, for ``listed``; None where the bus has no list to be asked for.
+
+        Two of them are equal as long as nothing comes or goes, and cheap to compare.
+
+        Raises:
+            USBError: The bus cannot be asked.
+        """
+        return None
+
+    def listed(self, listing: object) -> Iterable[Attachment]:
+        """Return what is attached by a ``listing``."""
+        return self.enumerate_devices()
+
     @contextmanager
     def hold(self, identification: Identification) -> Iterator[None]:
         """Keep the device open meanwhile, so that opening it again costs nothing.

@@ -31,13 +31,22 @@ class UsbIpBackend(UrbBackend):
         self._address = address
 
     def enumerate_devices(self) -> Sequence[Attachment]:
-        """Ask the exporter for its list; of two devices at one port the first counts.
+        """Return what the exporter offers now; raises as ``listing``."""
+        return self.listed(self.listing())
+
+    def listing(self) -> tuple[ExportedDevice, ...]:
+        """Ask the exporter for its list.
 
         Raises:
             USBError: It is not reached, or is no exporter.
         """
+        return list_devices(self._address)
+
+    def listed(self, listing: object) -> Sequence[Attachment]:
+        """Return the devices of a list; of two at one port the first counts."""
+        assert isinstance(listing, tuple)  # noqa: S101 - our own
         found: dict[PortPath, Attachment] = {}
-        for device in list_devices(self._address):
+        for device in listing:
             listed = listed_snapshot(device)
             place = PortPath.of(listed.device.bus, listed.device.port_numbers)
             if place is not None:  # else the busid is anything but a port

@@ -41,7 +41,7 @@ class _Way:
 
 
 _WAYS: Mapping[str, _Way] = {"kernel": _Way(kernel_wakeup, has_its_ports)}
-_NEAR, _FAR = _Way(partial(TimedWakeup, 0.25)), _Way(partial(TimedWakeup, 1.0))
+_NEAR, _FAR = _Way(partial(TimedWakeup, 0.1)), _Way(partial(TimedWakeup, 1.0))
 
 
 class Watcher:
