@@ -15,7 +15,6 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
-    Executable,
     Float,
     RowMapping,
     bindparam,
@@ -29,6 +28,7 @@ from sqlalchemy import (
 from usbprov.ledger.chain import Write, cleaned
 from usbprov.ledger.clock import DatabaseTime
 from usbprov.ledger.database import Database
+from usbprov.ledger.prepared import Prepared
 from usbprov.ledger.records import JobState
 from usbprov.ledger.schema import claims, jobs
 from usbprov.ledger.upsert import upsert
@@ -141,9 +141,14 @@ class Claims:
 
     def release(self, held: Collection[Claim]) -> None:
         """Give claims back; those that are lost already are left alone."""
-        mine = claims.c.token.in_([claim.token for claim in held])
+
+        def work(write: Write) -> None:
+            for claim in sorted(held, key=_order):
+                for _ in write.rows(_RELEASE, {"mine": claim.token}):
+                    write.note(claims, _row(claim), None)
+
         if held:
-            self._database.write("claims released", lambda write: remove(write, mine))
+            self._database.write("claims released", work)
 
     def expire(self) -> list[Held]:
         """Remove the claims whose lease is over, and return them; it is not needed, only tidy."""
@@ -161,7 +166,7 @@ class Claims:
 def remove(write: Write, which: ColumnElement[bool]) -> list[Held]:
     """Remove claims, and have the chain say so."""
     rows = write.execute(delete(claims).where(which).returning(*claims.c)).mappings().all()
-    gone = sorted((_held(row) for row in rows), key=lambda claim: (claim.kind, claim.key))
+    gone = sorted((_held(row) for row in rows), key=_order)
     for claim in gone:
         write.note(claims, _row(claim), None)
     return gone
@@ -178,19 +183,23 @@ def _take(write: Write, kind: ClaimKind, key: str, worker: Worker) -> Claim | No
         }
     )
     given = values | {"seconds": float(worker.seconds)}
-    until = write.execute(_taking(write.dialect), given).scalar_one_or_none()
-    return None if until is None else Claim(**values, until=until)
+    until = write.rows(_taking(write.dialect), given)
+    return Claim(**values, until=until[0][0]) if until else None
 
 
 @cache
-def _taking(dialect: str) -> Executable:
-    """Make the statement once: that takes longer than to execute it."""
+def _taking(dialect: str) -> Prepared:
     names = ("kind", "key", "token", "bench", "worker")
     lease = DatabaseTime(bindparam("seconds", type_=Float()))
     values: dict[str, Any] = {name: bindparam(name) for name in names}
     values |= {"since": DatabaseTime(), "until": lease}
     free = claims.c.until <= DatabaseTime()
-    return upsert(dialect, claims, values, free).returning(claims.c.until)
+    return Prepared(upsert(dialect, claims, values, free).returning(claims.c.until))
+
+
+_RELEASE = Prepared(
+    delete(claims).where(claims.c.token == bindparam("mine")).returning(claims.c.token)
+)
 
 
 def _holder(write: Write, kind: ClaimKind, key: str) -> Held | None:
@@ -203,6 +212,10 @@ def _holder(write: Write, kind: ClaimKind, key: str) -> Held | None:
 def _note(write: Write, claim: Claim) -> None:
     columns = {"token": claim.token, "bench": claim.bench, "worker": claim.worker}
     write.note(claims, _row(claim), columns)
+
+
+def _order(claim: Held) -> tuple[str, str]:
+    return claim.kind, claim.key
 
 
 def _row(claim: Held) -> str:
