@@ -74,8 +74,16 @@ def stage(here: Place, seconds: float, *, lease: bool, extra: tuple[str, ...] = 
     here.start(victim, *extra)
     here.wait(lambda: here.done().total() >= total, "all phones", seconds)
     course.done = time.monotonic() - began
+    # A bench that was alone when it looked does so again after some seconds only.
+    names = {program.name for program in here.programs}
+    here.wait(lambda: shown(here) >= names, "each bench to show its ports to the others", seconds)
     here.end()
     return course
+
+
+def shown(here: Place) -> set[str]:
+    """Return the benches whose ports others can see."""
+    return {row.bench for row in here.ledger.benches.changes().rows if row.port}
 
 
 def kill(victim: Program) -> None:
