@@ -1,0 +1,270 @@
+"""Prepared on one computer and applied at another, with nothing between them but a file."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from networks import ip, need
+from processes import PATIENCE, PROGRAM, STARTED, Ended, Station, own_environment, station, wait_for
+
+from usbprov.lab.registrar.signins import sign_ins
+from usbprov.offline.files import open_sealed
+
+PASSPHRASE = "correct horse battery"
+MAC = "02:00:5e:00:00:01"
+
+
+@dataclass
+class Computer:
+    """A computer of its own: home, ledger, locks; and what is typed there."""
+
+    folder: Path
+    bus: str = "usbip://127.0.0.1:1"
+    inside: tuple[str, ...] = ()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        returns = {"USBPROV_APPLY_RETURN_SECONDS": "0", "USBPROV_REQUEST_RETURN_SECONDS": "0"}
+        return own_environment(self.folder) | returns
+
+    @property
+    def ledger(self) -> Path:
+        return self.folder / "home" / "ledger.sqlite3"
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        program = [*self.inside, *(STARTED if self.inside else PROGRAM)]
+        return subprocess.Popen(
+            [*program, "--bus", self.bus, "--ledger", str(self.ledger), *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=self.environment,
+        )
+
+    def run(self, *arguments: str, typed: str = "") -> Ended:
+        process = self.start(*arguments)
+        out, err = process.communicate(typed, timeout=PATIENCE)
+        assert "Traceback" not in err, err
+        return Ended(process.returncode, out, err)
+
+    def apply(self, file: Path, *more: str, passphrase: str = PASSPHRASE) -> Ended:
+        given = ("apply", str(file), "--passphrase-stdin", "--json", *more)
+        return self.run(*given, typed=f"{passphrase}\n")
+
+
+def computer(folder: Path, name: str, **more: Any) -> Computer:
+    (folder / name / "home").mkdir(parents=True)
+    return Computer(folder / name, **more)
+
+
+@dataclass
+class Office:
+    """The computer where the servers are."""
+
+    desk: Station
+    out: Path
+
+    def arguments(self, *which: str) -> list[str]:
+        facts = self.desk.facts
+        return [
+            "prepare",
+            *(which or ("--mac", MAC, "--web-services-url", facts["web_services_url"],
+                        "--registrar", facts["registrar"])),
+            "--ca-file",
+            facts["ca_file"],
+            "--extension",
+            self.desk.user()["extension"],
+            "--pin-stdin",
+            "--out",
+            str(self.out),
+            "--json",
+        ]  # fmt: skip
+
+    def prepare(self, *which: str) -> Ended:
+        with passphrase() as end:
+            # The program that starts quickly takes no further descriptors along.
+            command = [*STARTED, *self.desk.command()[len(self.desk.program) :]]
+            ended = subprocess.run(
+                [*command, *self.arguments(*which), "--passphrase-fd", str(end)],
+                input=self.desk.user()["pin"] + "\n",
+                text=True,
+                capture_output=True,
+                env=self.desk.environment,
+                timeout=PATIENCE,
+                pass_fds=(end,),
+                check=False,
+            )
+        assert "Traceback" not in ended.stderr, ended.stderr
+        return Ended(ended.returncode, ended.stdout, ended.stderr)
+
+
+@contextmanager
+def passphrase() -> Iterator[int]:
+    read, write = os.pipe()
+    os.write(write, f"{PASSPHRASE}\n".encode())
+    os.close(write)
+    try:
+        yield read
+    finally:
+        os.close(read)
+
+
+@contextmanager
+def island() -> Iterator[tuple[str, ...]]:
+    """Make a place with no network but its own loopback; yields how to run something there."""
+    need("ip")
+    name = f"usbprov-island-{os.getpid()}"
+    ip("netns", "add", name)
+    try:
+        ip("-n", name, "link", "set", "lo", "up")
+        yield ("ip", "netns", "exec", name)
+    finally:
+        ip("netns", "delete", name)
+
+
+@contextmanager
+def phones_on(desk: Station, inside: tuple[str, ...], personality: str) -> Iterator[str]:
+    """Attach the lab's phone on the island, as its state file has it; yields its bus."""
+    facts = desk.folder / "lab" / "phones.json"
+    facts.unlink(missing_ok=True)
+    options = ("--phones", "1", "--personality", personality)
+    command = [*inside, *STARTED, "lab", "phones", "--dir", str(desk.folder / "lab"), *options]
+    quiet = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL}  # it ends with its input
+    process = subprocess.Popen(command, **quiet, env=desk.environment)
+    try:
+        wait_for(lambda: process.poll() is not None or facts.exists(), "the phone")
+        yield json.loads(wait_for(facts.read_text, "the phone"))["bus"]
+    finally:
+        process.terminate()
+        process.communicate(timeout=PATIENCE)
+
+
+def reaches(inside: tuple[str, ...], url: str) -> bool:
+    parts = urlsplit(url)
+    address = f"({parts.hostname!r}, {parts.port})"
+    connect = f"import socket; socket.create_connection({address}, 5).close()"
+    asked = [*inside, sys.executable, "-c", connect]
+    return subprocess.run(asked, capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("personality", ["no-keygen", "old-roots"])
+def test_it_signs_in_though_no_network_was_ever_between(tmp_path: Path, personality: str) -> None:
+    """One round for a host-made key, two for one that the phone makes (``old-roots``)."""
+    with (
+        station(tmp_path, options=["--personality", personality]) as desk,
+        island() as inside,
+    ):
+        office = Office(desk, tmp_path / "office.usbprov")
+        desk.pull()
+        remote = computer(tmp_path, "remote", inside=inside)
+        carried = remote.folder / "alice.usbprov"
+        which: tuple[str, ...] = ()
+        with phones_on(desk, inside, personality) as remote.bus:
+            assert not reaches(inside, desk.facts["web_services_url"])
+            assert reaches((), desk.facts["web_services_url"])
+            if personality == "old-roots":
+                request = remote.folder / "alice.request"
+                asked = remote.run(
+                    "request", "--out", str(request), "--user", "alice@contoso.test", "--json",
+                    "--web-services-url", desk.facts["web_services_url"],
+                    "--registrar", desk.facts["registrar"],
+                )  # fmt: skip
+                assert asked.code == 0, asked.err
+                which = ("--request", shutil.copy(request, tmp_path / "alice.request"))
+            prepared = office.prepare(*which)
+            assert prepared.code == 0, prepared.err
+            assert prepared.document["outcome"] == "prepared"
+            if which:
+                assert prepared.document["fingerprint"] == asked.document["fingerprint"]
+            assert office.out.stat().st_mode & 0o777 == 0o600
+            shutil.copy(office.out, carried)
+            applied = remote.apply(carried)
+            assert applied.code == 0, applied.err
+            assert applied.document["outcome"] == "provisioned"
+            assert applied.document["proof"]["sign_in"] is None
+            assert applied.document["certificate"] == prepared.document["certificate"]
+        made_by_phone = bool(which)
+        assert (open_sealed(carried, PASSPHRASE)[1].pkcs8 is None) == made_by_phone
+
+        # The phone gets to a network, with another computer that knows nothing of all this.
+        before = len(sign_ins(desk.folder / "lab"))
+        desk.plug(1, personality)
+        other = computer(tmp_path, "other", bus=desk.bus)
+        proved = other.apply(carried, "--sign-in", "--ca-file", desk.facts["ca_file"])
+        assert proved.code == 0, proved.err
+        assert proved.document["proof"] == {"read_back": True, "possession": True, "sign_in": True}
+        assert proved.document["applied_before"][0]["serial"] == "EMU0001"
+        (entered,) = sign_ins(desk.folder / "lab")[before:]
+        assert entered.outcome == "signed out"
+        (published,) = desk.published()
+        assert published["sha256"] == prepared.document["certificate"]["sha256"]
+
+
+def test_a_killed_apply_goes_on_and_no_other_file_is_taken_for_it(tmp_path: Path) -> None:
+    """Killed before the phone's COMMIT; before that, files and phones that are the wrong ones."""
+    options = ["--personality", "no-keygen", "--personality", "commit-seconds=1.5"]
+    with station(tmp_path, phones=2, options=options) as desk:
+        office = Office(desk, tmp_path / "alice.usbprov")
+        assert office.prepare().code == 0
+        remote = computer(tmp_path, "remote", bus=desk.bus)
+        made = office.out.read_bytes()
+        assert_refused(remote, office.out, made)
+
+        wrong = remote.apply(office.out, "1-2")
+        assert (wrong.code, wrong.document["error"]["code"]) == (3, "OFF-07")
+        assert office.out.read_bytes() == made
+        slots = desk.run("info", "1-2", "--json").document["slots"]
+        assert slots[0]["pending_key"] is None
+
+        log = tmp_path / "debug.log"
+        killed = remote.start(
+            "--log-file", str(log), "apply", str(office.out), "1-1", "--passphrase-stdin"
+        )
+        assert killed.stdin is not None
+        killed.stdin.write(f"{PASSPHRASE}\n")
+        killed.stdin.flush()
+        wait_for(lambda: "COMMIT" in checked(log), "the COMMIT of the certificate")
+        killed.kill()
+        killed.communicate(timeout=PATIENCE)
+        assert PASSPHRASE not in log.read_text()
+
+        again = remote.apply(office.out, "1-1")
+        assert again.code == 0, again.err
+        assert again.document["outcome"] == "provisioned"
+        states = {step["name"]: step["state"] for step in again.document["steps"]}
+        assert states["key"] == "skipped"
+        slot = desk.run("info", "1-1", "--json").document["slots"][0]
+        (published,) = desk.published()
+        assert slot["active_certificate"] == published["sha256"]
+        assert slot["pending_key"] is None
+
+
+def checked(log: Path) -> str:
+    """Return what came after the certificate was checked."""
+    return log.read_text().partition("step check done")[2] if log.exists() else ""
+
+
+def assert_refused(remote: Computer, file: Path, made: bytes) -> None:
+    """Give the program damaged files and a wrong passphrase; each has its error, and stays."""
+    cases = {
+        "OFF-02": (made[:-40], PASSPHRASE),
+        "OFF-03": (made[:500] + bytes([made[500] ^ 4]) + made[501:], PASSPHRASE),
+        "OFF-04": (made, "another passphrase"),
+        "OFF-01": (b"something else", PASSPHRASE),
+    }
+    for code, (data, typed) in cases.items():
+        file.write_bytes(data)
+        refused = remote.apply(file, "1-1", passphrase=typed)
+        assert refused.document["error"]["code"] == code
+        assert file.read_bytes() == data
+    file.write_bytes(made)
