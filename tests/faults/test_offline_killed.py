@@ -4,6 +4,7 @@ import os
 import signal
 import warnings
 from collections.abc import Callable
+from functools import cache
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -24,13 +25,23 @@ from usbprov.offline.files import SealedFile, open_sealed
 from usbprov.offline.package import Package, present
 from usbprov.offline.paper import PaperPhone
 from usbprov.offline.unseen import unseen_phone
-from usbprov.pki.keys import generate_rsa, key_digest
+from usbprov.pki.keys import from_pkcs8, generate_rsa, key_digest
 from usbprov.pki.requests import load_request
 
 URL = "https://pool.contoso.test/CertProv/CertProvisioningService.svc"
 ORDER = Order(URL, CredentialOrder((Way.PIN,), "1001"), registrar="fe01", key=KeySource.HOST)
 PASSPHRASE = "correct horse battery"
 KEYS = cycle([generate_rsa() for _ in range(2)])
+
+
+LOCK = Lock.new(PASSPHRASE, Cost(12))
+
+
+@pytest.fixture(autouse=True)
+def _what_takes_long_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Check each key, and derive the one of the file, once; other tests see to these."""
+    monkeypatch.setattr("usbprov.offline.paper.from_pkcs8", cache(from_pkcs8))
+    monkeypatch.setattr(Lock, "of", lambda *_: LOCK)
 
 
 class LoggingServices(MemoryServices):
@@ -53,7 +64,7 @@ def prepare(folder: Path) -> Result:
         sealed, package = open_sealed(path, PASSPHRASE)
     else:
         blank = Package(present(), unseen_phone("02:00:00:00:00:01", None, None))
-        sealed, package = SealedFile(path, Lock.new(PASSPHRASE, Cost(12))), blank
+        sealed, package = SealedFile(path, LOCK), blank
     paper = PaperPhone(sealed, package)
     services = LoggingServices(folder / "published")
     with Ledger(folder / "ledger.sqlite3") as ledger:

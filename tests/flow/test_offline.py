@@ -17,7 +17,8 @@ from networks import ip, need
 from processes import PATIENCE, PROGRAM, STARTED, Ended, Station, own_environment, station, wait_for
 
 from usbprov.lab.registrar.signins import sign_ins
-from usbprov.offline.files import open_sealed
+from usbprov.offline.envelope import Cost, Lock
+from usbprov.offline.files import SealedFile, open_sealed
 
 PASSPHRASE = "correct horse battery"
 MAC = "02:00:5e:00:00:01"
@@ -193,8 +194,6 @@ def test_it_signs_in_though_no_network_was_ever_between(tmp_path: Path, personal
             assert applied.document["outcome"] == "provisioned"
             assert applied.document["proof"]["sign_in"] is None
             assert applied.document["certificate"] == prepared.document["certificate"]
-        made_by_phone = bool(which)
-        assert (open_sealed(carried, PASSPHRASE)[1].pkcs8 is None) == made_by_phone
 
         # The phone gets to a network, with another computer that knows nothing of all this.
         before = len(sign_ins(desk.folder / "lab"))
@@ -216,8 +215,8 @@ def test_a_killed_apply_goes_on_and_no_other_file_is_taken_for_it(tmp_path: Path
     with station(tmp_path, phones=2, options=options) as desk:
         office = Office(desk, tmp_path / "alice.usbprov")
         assert office.prepare().code == 0
+        made = cheap(office.out)
         remote = computer(tmp_path, "remote", bus=desk.bus)
-        made = office.out.read_bytes()
         assert_refused(remote, office.out, made)
 
         wrong = remote.apply(office.out, "1-2")
@@ -247,6 +246,12 @@ def test_a_killed_apply_goes_on_and_no_other_file_is_taken_for_it(tmp_path: Path
         (published,) = desk.published()
         assert slot["active_certificate"] == published["sha256"]
         assert slot["pending_key"] is None
+
+
+def cheap(file: Path) -> bytes:
+    """Seal a file again, so that it is opened in no time; returns its bytes."""
+    SealedFile(file, Lock.new(PASSPHRASE, Cost(12))).write(open_sealed(file, PASSPHRASE)[1])
+    return file.read_bytes()
 
 
 def checked(log: Path) -> str:

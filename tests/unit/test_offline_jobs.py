@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import cycle
 from pathlib import Path
 
@@ -50,7 +51,7 @@ from usbprov.offline.requests import RequestFile
 from usbprov.offline.unseen import unseen_phone
 from usbprov.phone.contract import Capability, KeyState, SlotState
 from usbprov.pki.certificates import thumbprint
-from usbprov.pki.keys import generate_rsa, key_digest
+from usbprov.pki.keys import from_pkcs8, generate_rsa, key_digest
 from usbprov.pki.limits import ChainLimits, SignatureKind
 
 URL = "https://pool.contoso.test/CertProv/CertProvisioningService.svc"
@@ -59,6 +60,18 @@ ALICE = "sip:alice@contoso.test"
 PASSPHRASE = "correct horse battery"
 KEYS = cycle([generate_rsa() for _ in range(4)])
 TAKES_KEYS = ALL - {Capability.GENERATE_KEY}
+
+
+PARSED = cache(from_pkcs8)
+LOCK = Lock.new(PASSPHRASE, Cost(12))
+
+
+@pytest.fixture(autouse=True)
+def _what_takes_long_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Check each key, and derive the one of the files, once; other tests see to these."""
+    monkeypatch.setattr("doubles.phone.from_pkcs8", PARSED)
+    monkeypatch.setattr("usbprov.offline.paper.from_pkcs8", PARSED)
+    monkeypatch.setattr(Lock, "of", lambda *_: LOCK)
 
 
 class NoServer:
@@ -92,7 +105,7 @@ class Office:
         if self.path.exists():
             sealed, package = self.opened()
         else:
-            sealed, package = SealedFile(self.path, Lock.new(PASSPHRASE, Cost(12))), blank
+            sealed, package = SealedFile(self.path, LOCK), blank
         paper = PaperPhone(sealed, package)
         key = KeySource.EXISTING if package.request else KeySource.HOST
         order = Order(URL, CredentialOrder((Way.PIN,), "1001"), registrar=registrar, key=key)
