@@ -43,6 +43,7 @@ PACKAGE = Package(
     server_chain=(b"leaf", b"middle"),
     roots=(b"root",),
     applied=(Application(MADE, "MEM1", "02:00:00:00:00:01"),),
+    clock_behind=86400,
 )
 ASKED = RequestFile(
     MADE, PHONE, 0, STATE, False, build_request(KEY, "alice@contoso.test"), SETTINGS, -90

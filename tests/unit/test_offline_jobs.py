@@ -35,6 +35,7 @@ from usbprov.errors import (
     PreparedKeyMissing,
     PreparedUnfinished,
     RequestRefused,
+    ServerCertificateExpired,
     ServerUnreachable,
     SlotOccupied,
     Unsupported,
@@ -174,6 +175,7 @@ def asked(request: RequestFile) -> Package:
         request.key,
         existing=request.existing,
         request=request.request,
+        clock_behind=request.clock_behind,
     )
 
 
@@ -448,6 +450,16 @@ def test_what_the_phone_cannot_verify_is_told_where_the_servers_are(
     with pytest.raises(PhoneCannotVerify):
         office.prepare(asked(desk.ask()))
     assert office.pins == 0
+
+
+def test_a_phone_whose_clock_cannot_be_set_is_judged_by_it(office: Office, desk: Desk) -> None:
+    desk.phone.capabilities = ALL - {Capability.SET_CLOCK}
+    desk.phone.clock = datetime.now(UTC) - timedelta(days=400)
+    request = desk.ask()
+    assert request.clock_behind == 400 * 86400
+    with pytest.raises(ServerCertificateExpired):
+        office.prepare(asked(request))
+    assert "publish" not in office.services.calls
 
 
 def test_a_certificate_for_another_user_or_key_is_not_sealed(office: Office) -> None:

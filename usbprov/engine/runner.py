@@ -115,7 +115,7 @@ class Runner:
         course = self._course
         self._plan = plan = course.plan(self._job, course.steps)
         if plan.done:
-            return f"nothing to do: provisioned by job {plan.done.id}"
+            return f"nothing to do: {course.outcome} by job {plan.done.id}"
         if plan.resumes:
             return f"goes on with job {plan.resumes.id}"
         return f"key: {self._job.key_source}, slot {self._job.order.slot}"

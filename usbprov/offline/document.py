@@ -21,6 +21,9 @@ MOST_ITEMS = 1024
 
 LONGEST_TEXT = 2048
 
+_MOST_SECONDS = 10**10
+"""Three hundred years: some clocks begin in 1970, and none is farther off."""
+
 
 class Damaged(ValueError):
     """A document is not as it should be; the words say where."""
@@ -67,6 +70,10 @@ class Reading:
         if not least <= value <= most:
             raise Damaged(f"{self._where}: {name} is {value}")
         return value
+
+    def seconds_or_none(self, name: str) -> int | None:
+        """Return a length of time in seconds, of either sign, or None where there is none."""
+        return self.number(name, -_MOST_SECONDS, _MOST_SECONDS) if self.has(name) else None
 
     def flag(self, name: str) -> bool:
         """Return true or false."""

@@ -48,6 +48,8 @@ class Package:
         server_chain: What the Web Services presented over TLS (DER each, their own first).
         roots: Above it, up to the root: what the phone must trust (DER each).
         applied: When it was applied, and to what.
+        clock_behind: How many seconds the phone's clock was behind when it asked, where it is
+            known, and nobody can set it.
     """
 
     made: datetime
@@ -62,6 +64,7 @@ class Package:
     server_chain: tuple[bytes, ...] = ()
     roots: tuple[bytes, ...] = ()
     applied: tuple[Application, ...] = ()
+    clock_behind: int | None = None
 
     def encode(self) -> bytes:
         """Write it as a document, which is secret where it has a key."""
@@ -78,6 +81,7 @@ class Package:
             "server_chain": base64_all(self.server_chain),
             "roots": base64_all(self.roots),
             "applied": [{**vars(done), "at": done.at.isoformat()} for done in self.applied],
+            "clock_behind": self.clock_behind,
         }
         return json.dumps(document).encode()
 
@@ -102,6 +106,7 @@ def decode_package(data: bytes) -> Package:
         server_chain=of.datas("server_chain"),
         roots=of.datas("roots"),
         applied=tuple(_application(Reading(each, "applied")) for each in of.items("applied")),
+        clock_behind=of.seconds_or_none("clock_behind"),
     )
 
 

@@ -8,7 +8,7 @@ that is killed goes on with the same key.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NoReturn
 
 from cryptography.hazmat.primitives import hashes
@@ -32,6 +32,7 @@ from usbprov.phone.contract import (
 from usbprov.pki.certificates import load_certificate, thumbprint
 from usbprov.pki.keys import from_pkcs8, key_digest
 from usbprov.pki.requests import build_request
+from usbprov.tape.clock import now
 from usbprov.usb.devices import DeviceFacts
 
 _ALWAYS = frozenset({Capability.CONFIGURE})
@@ -82,6 +83,7 @@ class PaperPhone:
         return replace(
             phone,
             capabilities=_ALWAYS | with_key | (phone.capabilities & _OF_THE_PHONE),
+            clock=self.read_clock(),
             slots=(*(SlotState(n) for n in range(package.slot)), self._slot()),
             roots=phone.roots | {thumbprint(load_certificate(c)) for c in package.roots},
             settings=package.settings,
@@ -182,13 +184,17 @@ class PaperPhone:
         return self._key("sign").sign(block, padding.PKCS1v15(), utils.NoDigestInfo())
 
     def read_clock(self) -> datetime | None:
-        """Nothing ticks on paper."""
-        return None
+        """Say what a clock shows that nobody can set; one that can be set will be right."""
+        behind = self.package.clock_behind
+        try:
+            return None if behind is None else now() - timedelta(seconds=behind)
+        except OverflowError:
+            return None
 
     # --- what paper cannot do
 
     def set_clock(self, now: datetime) -> None:
-        """Nothing ticks on paper."""
+        """There is no clock on paper."""
         self._cannot("setting a clock")
 
     def erase(self, slot: int) -> None:

@@ -118,7 +118,6 @@ def _content(whole: Reading) -> RequestFile:
     of = whole.inner("content")
     if _digest(of.raw) != whole.digest("sha256"):
         raise Damaged("its digest does not fit")
-    behind = of.number("clock_behind", -(10**11), 10**11) if of.has("clock_behind") else None
     found = RequestFile(
         made=of.moment("made"),
         phone=read_phone(of.inner("phone")),
@@ -127,7 +126,7 @@ def _content(whole: Reading) -> RequestFile:
         existing=of.flag("existing"),
         request=of.data("request"),
         settings=read_settings(of.inner("settings")),
-        clock_behind=behind,
+        clock_behind=of.seconds_or_none("clock_behind"),
     )
     if key_digest(load_request(found.request).public_key()) != found.key.sha256:
         raise Damaged("its request is for another key")

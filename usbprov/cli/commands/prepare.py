@@ -26,6 +26,7 @@ from usbprov.engine.order import KeySource, Order
 from usbprov.engine.result import Outcome, Result
 from usbprov.engine.retry import RetryPolicy
 from usbprov.errors import CarriedFileTaken, UsageError
+from usbprov.phone.contract import Capability
 from usbprov.pki.keys import DEFAULT_RSA_BITS, RSA_SIZES
 from usbprov.registrar.client import RegistrarAddress
 from usbprov.webservices.discovery.report import DiscoveryRequest
@@ -223,6 +224,7 @@ def _blank(phone: _Phone, asked: "RequestFile | None") -> "Package":
     if asked is None:
         seen = unseen_phone(_mac(phone.mac or ""), phone.serial, phone.model)
         return Package(present(), seen)
+    can_set = Capability.SET_CLOCK in asked.phone.capabilities
     return Package(
         present(),
         replace(asked.phone, clock=None, slots=()),
@@ -230,6 +232,7 @@ def _blank(phone: _Phone, asked: "RequestFile | None") -> "Package":
         asked.key,
         existing=asked.existing,
         request=asked.request,
+        clock_behind=None if can_set else asked.clock_behind,
     )
 
 
