@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import pytest
 from networks import ip, need
 from processes import PATIENCE, PROGRAM, STARTED, Ended, Station, own_environment, station, wait_for
 
@@ -22,6 +21,13 @@ from usbprov.offline.files import SealedFile, open_sealed
 
 PASSPHRASE = "correct horse battery"
 MAC = "02:00:5e:00:00:01"
+
+BOTH = ("old-roots", "import-key")
+"""Phones that make keys and take them, and do not trust the lab yet."""
+
+
+def as_options(*personality: str) -> list[str]:
+    return [part for name in personality for part in ("--personality", name)]
 
 
 @dataclass
@@ -74,6 +80,7 @@ class Office:
 
     desk: Station
     out: Path
+    user: str = "alice"
 
     def arguments(self, *which: str) -> list[str]:
         facts = self.desk.facts
@@ -84,7 +91,7 @@ class Office:
             "--ca-file",
             facts["ca_file"],
             "--extension",
-            self.desk.user()["extension"],
+            self.desk.user(self.user)["extension"],
             "--pin-stdin",
             "--out",
             str(self.out),
@@ -97,7 +104,7 @@ class Office:
             command = [*STARTED, *self.desk.command()[len(self.desk.program) :]]
             ended = subprocess.run(
                 [*command, *self.arguments(*which), "--passphrase-fd", str(end)],
-                input=self.desk.user()["pin"] + "\n",
+                input=self.desk.user(self.user)["pin"] + "\n",
                 text=True,
                 capture_output=True,
                 env=self.desk.environment,
@@ -134,11 +141,11 @@ def island() -> Iterator[tuple[str, ...]]:
 
 
 @contextmanager
-def phones_on(desk: Station, inside: tuple[str, ...], personality: str) -> Iterator[str]:
-    """Attach the lab's phone on the island, as its state file has it; yields its bus."""
+def phones_on(desk: Station, inside: tuple[str, ...]) -> Iterator[str]:
+    """Attach the lab's phones on the island, as their state files have them; yields their bus."""
     facts = desk.folder / "lab" / "phones.json"
     facts.unlink(missing_ok=True)
-    options = ("--phones", "1", "--personality", personality)
+    options = ("--phones", "2", *as_options(*BOTH))
     command = [*inside, *STARTED, "lab", "phones", "--dir", str(desk.folder / "lab"), *options]
     quiet = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL}  # it ends with its input
     process = subprocess.Popen(command, **quiet, env=desk.environment)
@@ -158,60 +165,77 @@ def reaches(inside: tuple[str, ...], url: str) -> bool:
     return subprocess.run(asked, capture_output=True, check=False).returncode == 0
 
 
-@pytest.mark.parametrize("personality", ["no-keygen", "old-roots"])
-def test_it_signs_in_though_no_network_was_ever_between(tmp_path: Path, personality: str) -> None:
-    """One round for a host-made key, two for one that the phone makes (``old-roots``)."""
-    with (
-        station(tmp_path, options=["--personality", personality]) as desk,
-        island() as inside,
-    ):
-        office = Office(desk, tmp_path / "office.usbprov")
+def test_both_sign_in_though_no_network_was_ever_between(tmp_path: Path) -> None:
+    """One phone gets a host-made key in one round, the other makes its own, in two."""
+    with station(tmp_path, phones=2, options=as_options(*BOTH)) as desk, island() as inside:
         desk.pull()
         remote = computer(tmp_path, "remote", inside=inside)
-        carried = remote.folder / "alice.usbprov"
-        which: tuple[str, ...] = ()
-        with phones_on(desk, inside, personality) as remote.bus:
+        with phones_on(desk, inside) as remote.bus:
             assert not reaches(inside, desk.facts["web_services_url"])
             assert reaches((), desk.facts["web_services_url"])
-            if personality == "old-roots":
-                request = remote.folder / "alice.request"
-                asked = remote.run(
-                    "request", "--out", str(request), "--user", "alice@contoso.test", "--json",
-                    "--web-services-url", desk.facts["web_services_url"],
-                    "--registrar", desk.facts["registrar"],
-                )  # fmt: skip
-                assert asked.code == 0, asked.err
-                which = ("--request", shutil.copy(request, tmp_path / "alice.request"))
-            prepared = office.prepare(*which)
-            assert prepared.code == 0, prepared.err
-            assert prepared.document["outcome"] == "prepared"
-            if which:
-                assert prepared.document["fingerprint"] == asked.document["fingerprint"]
-            assert office.out.stat().st_mode & 0o777 == 0o600
-            shutil.copy(office.out, carried)
-            applied = remote.apply(carried)
-            assert applied.code == 0, applied.err
-            assert applied.document["outcome"] == "provisioned"
-            assert applied.document["proof"]["sign_in"] is None
-            assert applied.document["certificate"] == prepared.document["certificate"]
-
-        # The phone gets to a network, with another computer that knows nothing of all this.
+            files = {
+                "1-1": in_one_round(desk, remote, tmp_path / "alice.usbprov"),
+                "1-2": in_two_rounds(desk, remote, tmp_path / "bob.usbprov"),
+            }
+        # The phones get to a network, with another computer that knows nothing of all this.
         before = len(sign_ins(desk.folder / "lab"))
-        desk.plug(1, personality)
+        desk.plug(2, *BOTH)
         other = computer(tmp_path, "other", bus=desk.bus)
-        proved = other.apply(carried, "--sign-in", "--ca-file", desk.facts["ca_file"])
-        assert proved.code == 0, proved.err
-        assert proved.document["proof"] == {"read_back": True, "possession": True, "sign_in": True}
-        assert proved.document["applied_before"][0]["serial"] == "EMU0001"
-        (entered,) = sign_ins(desk.folder / "lab")[before:]
-        assert entered.outcome == "signed out"
-        (published,) = desk.published()
-        assert published["sha256"] == prepared.document["certificate"]["sha256"]
+        proved = [sign_in(desk, other, file, at) for at, file in files.items()]
+        assert {p["sha256"] for p in desk.published()} == {c["sha256"] for c in proved}
+        entered = sign_ins(desk.folder / "lab")[before:]
+        assert [each.outcome for each in entered] == ["signed out"] * 2
+
+
+def in_one_round(desk: Station, remote: Computer, out: Path) -> Path:
+    """Prepare here, apply there; returns the file there."""
+    prepared = Office(desk, out).prepare()
+    assert prepared.document["proof"]["sign_in"] is True
+    assert out.stat().st_mode & 0o777 == 0o600
+    return applied(remote, out, prepared, "1-1")
+
+
+def in_two_rounds(desk: Station, remote: Computer, out: Path) -> Path:
+    """Have the phone ask there, prepare here, apply there; returns the file there."""
+    request = remote.folder / "bob.request"
+    facts = desk.facts
+    asked = remote.run(
+        "request", "1-2", "--out", str(request), "--user", "bob@contoso.test", "--json",
+        "--web-services-url", facts["web_services_url"], "--registrar", facts["registrar"],
+    )  # fmt: skip
+    assert asked.code == 0, asked.err
+    assert asked.document["outcome"] == "requested"
+    office = Office(desk, out, "bob")
+    prepared = office.prepare("--request", shutil.copy(request, out.with_suffix(".request")))
+    assert prepared.document["fingerprint"] == asked.document["fingerprint"]
+    return applied(remote, out, prepared, "1-2")
+
+
+def applied(remote: Computer, made: Path, prepared: Ended, at: str) -> Path:
+    """Carry a file to the computer at the phone, and apply it."""
+    assert prepared.document["outcome"] == "prepared"
+    carried = Path(shutil.copy(made, remote.folder))
+    ended = remote.apply(carried, at)
+    assert ended.code == 0, ended.err
+    assert ended.document["outcome"] == "provisioned"
+    assert ended.document["proof"] == {"read_back": True, "possession": True, "sign_in": None}
+    assert ended.document["certificate"] == prepared.document["certificate"]
+    return carried
+
+
+def sign_in(desk: Station, other: Computer, file: Path, at: str) -> dict[str, str]:
+    """Have the phone sign in at the lab; returns its certificate."""
+    proved = other.apply(file, at, "--sign-in", "--ca-file", desk.facts["ca_file"])
+    assert proved.code == 0, proved.err
+    assert proved.document["proof"] == {"read_back": True, "possession": True, "sign_in": True}
+    assert proved.document["applied_before"][0]["serial"] == f"EMU000{at[-1]}"
+    certificate: dict[str, str] = proved.document["certificate"]
+    return certificate
 
 
 def test_a_killed_apply_goes_on_and_no_other_file_is_taken_for_it(tmp_path: Path) -> None:
     """Killed before the phone's COMMIT; before that, files and phones that are the wrong ones."""
-    options = ["--personality", "no-keygen", "--personality", "commit-seconds=1.5"]
+    options = as_options("no-keygen", "commit-seconds=1.5")
     with station(tmp_path, phones=2, options=options) as desk:
         office = Office(desk, tmp_path / "alice.usbprov")
         assert office.prepare().code == 0

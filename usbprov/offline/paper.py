@@ -148,10 +148,10 @@ class PaperPhone:
         self._keep(replace(self.package, certificate=credential.certificate, settings=settings))
 
     def read(self, kind: ObjectKind, slot: int) -> bytes:
-        """Return the certificate."""
-        if kind is not ObjectKind.CERTIFICATE or self.package.certificate is None:
+        """Return the certificate; nothing is kept above it."""
+        if self.package.certificate is None:
             raise PhoneRefused(self._name, "read", "there is none")
-        return self.package.certificate
+        return self.package.certificate if kind is ObjectKind.CERTIFICATE else b""
 
     def carry(self, chain: Sequence[bytes], roots: Sequence[bytes]) -> None:
         """Take along what the server presented, and what leads from it to its root (DER each)."""
