@@ -10,11 +10,14 @@ import pytest
 
 from usbprov.cli import secret
 from usbprov.cli.main import run
+from usbprov.cli.provisioning import Manner
+from usbprov.engine.order import CredentialOrder, Order
 from usbprov.errors import ExitCode
 from usbprov.offline.envelope import Cost, Lock, seal
 from usbprov.offline.files import SealedFile, open_sealed
 from usbprov.offline.package import Package, present
 from usbprov.offline.unseen import unseen_phone
+from usbprov.usb.locks import PhoneLocks
 
 URL = "https://pool.contoso.test/CertProv/CertProvisioningService.svc"
 PASSPHRASE = "correct horse battery"
@@ -126,3 +129,19 @@ def test_a_request_for_another_user_is_not_prepared(tmp_path: Path, capsys, monk
 def test_request_says_what_is_missing(tmp_path: Path, capsys, arguments: list[str]) -> None:
     given = ["request", "--out", str(tmp_path / "out"), *arguments]
     assert refused(capsys, *given)["exit_code"] == ExitCode.USAGE
+
+
+@pytest.mark.parametrize("key", ["file {out}", "phone  00:04:f2:ab:cd:ef"])
+def test_two_programs_are_not_at_one_job(tmp_path: Path, capsys, descriptor: str, key: str) -> None:
+    out = tmp_path / "out"
+    given = ["--passphrase-fd", descriptor, "--out", str(out)]
+    with PhoneLocks(Path(os.environ["USBPROV_LOCK_DIR"])).hold(key.format(out=out.resolve())):
+        error = refused(capsys, "prepare", *MAC, *BASE, *given)
+    assert error["code"] == "JOB-02"
+    assert not out.exists()
+
+
+def test_no_server_is_looked_at_where_none_may_be() -> None:
+    order = Order(URL, CredentialOrder(()))
+    assert Manner(may_look=False).scene(order, "trust") is None
+    assert Manner().scene(order, "trust") is not None

@@ -14,6 +14,7 @@ from usbprov.errors import JobBusy, UsageError
 if TYPE_CHECKING:
     from usbprov.offline.files import SealedFile
     from usbprov.offline.package import Package
+    from usbprov.phone.contract import PhoneIdentity
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -78,11 +79,28 @@ def locked(path: Path) -> Iterator[None]:
     Raises:
         JobBusy: One is at it.
     """
+    with _held(f"file {path.resolve()}", path.name):
+        yield
+
+
+@contextlib.contextmanager
+def locked_phone(identity: "PhoneIdentity", path: Path) -> Iterator[None]:
+    """Keep other programs of this computer from a phone's job, as one that is attached is held.
+
+    Raises:
+        JobBusy: One is at it.
+    """
+    with _held(f"phone {identity.serial} {identity.mac}", path.name):
+        yield
+
+
+@contextlib.contextmanager
+def _held(key: str, name: str) -> Iterator[None]:
     from usbprov.usb.locks import Held
 
     with contextlib.ExitStack() as stack:
         try:
-            stack.enter_context(current().reach().locks.hold(f"file {path.resolve()}"))
+            stack.enter_context(current().reach().locks.hold(key))
         except Held as held:
-            raise JobBusy(f"the job in {path.name}", held.holder) from None
+            raise JobBusy(f"the job in {name}", held.holder) from None
         yield

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from usbprov.cli import documents
-from usbprov.cli.carrying import locked, new_file, opened, passphrase_options
+from usbprov.cli.carrying import locked, locked_phone, new_file, opened, passphrase_options
 from usbprov.cli.closing import facts, panel
 from usbprov.cli.credentials import (
     CredentialOptions,
@@ -257,6 +257,7 @@ def _run(
 
     paper = PaperPhone(sealed, package)
     with ExitStack() as stack:
+        stack.enter_context(locked_phone(package.phone.identity, sealed.path))
         ledger = stack.enter_context(current().ledger())
         job = job_for(paper, order, ledger, secret, manner, stack)
         return run_shown(job, manner, prepare_course(paper)).result
