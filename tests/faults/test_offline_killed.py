@@ -20,21 +20,23 @@ from usbprov.engine.result import Outcome, Result
 from usbprov.engine.runner import Runner
 from usbprov.ledger.ledger import Ledger
 from usbprov.net.credentials import Way
-from usbprov.offline.envelope import Cost, Lock
+from usbprov.offline.envelope import Lock
 from usbprov.offline.files import SealedFile, open_sealed
 from usbprov.offline.package import Package, present
 from usbprov.offline.paper import PaperPhone
 from usbprov.offline.unseen import unseen_phone
 from usbprov.pki.keys import from_pkcs8, generate_rsa, key_digest
 from usbprov.pki.requests import load_request
+from usbprov.pki.scrypt import Cost
 
 URL = "https://pool.contoso.test/CertProv/CertProvisioningService.svc"
 ORDER = Order(URL, CredentialOrder((Way.PIN,), "1001"), registrar="fe01", key=KeySource.HOST)
 PASSPHRASE = "correct horse battery"
+CHEAP = Cost(1 << 12, 8, 1)
 KEYS = cycle([generate_rsa() for _ in range(2)])
 
 
-LOCK = Lock.new(PASSPHRASE, Cost(12))
+LOCK = Lock.new(PASSPHRASE, CHEAP)
 
 
 @pytest.fixture(autouse=True)

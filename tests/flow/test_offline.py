@@ -16,10 +16,12 @@ from networks import ip, need
 from processes import PATIENCE, PROGRAM, STARTED, Ended, Station, own_environment, station, wait_for
 
 from usbprov.lab.registrar.signins import sign_ins
-from usbprov.offline.envelope import Cost, Lock
+from usbprov.offline.envelope import Lock
 from usbprov.offline.files import SealedFile, open_sealed
+from usbprov.pki.scrypt import Cost
 
 PASSPHRASE = "correct horse battery"
+CHEAP = Cost(1 << 12, 8, 1)
 MAC = "02:00:5e:00:00:01"
 
 BOTH = ("old-roots", "import-key")
@@ -274,7 +276,7 @@ def test_a_killed_apply_goes_on_and_no_other_file_is_taken_for_it(tmp_path: Path
 
 def cheap(file: Path) -> bytes:
     """Seal a file again, so that it is opened in no time; returns its bytes."""
-    SealedFile(file, Lock.new(PASSPHRASE, Cost(12))).write(open_sealed(file, PASSPHRASE)[1])
+    SealedFile(file, Lock.new(PASSPHRASE, CHEAP)).write(open_sealed(file, PASSPHRASE)[1])
     return file.read_bytes()
 
 

@@ -13,14 +13,16 @@ from usbprov.cli.main import run
 from usbprov.cli.provisioning import Manner
 from usbprov.engine.order import CredentialOrder, Order
 from usbprov.errors import ExitCode
-from usbprov.offline.envelope import Cost, Lock, seal
+from usbprov.offline.envelope import Lock, seal
 from usbprov.offline.files import SealedFile, open_sealed
 from usbprov.offline.package import Package, present
 from usbprov.offline.unseen import unseen_phone
+from usbprov.pki.scrypt import Cost
 from usbprov.usb.locks import PhoneLocks
 
 URL = "https://pool.contoso.test/CertProv/CertProvisioningService.svc"
 PASSPHRASE = "correct horse battery"
+CHEAP = Cost(1 << 12, 8, 1)
 MAC = ["--mac", "00:04:f2:ab:cd:ef"]
 BASE = ["--extension", "1001", "--web-services-url", URL]
 
@@ -83,7 +85,7 @@ def test_a_file_of_another_phone_is_not_taken(
 ) -> None:
     out = tmp_path / "out"
     begun = Package(present(), unseen_phone("00:04:f2:ab:cd:ef", None, None))
-    out.write_bytes(seal(begun.encode(), Lock.new(PASSPHRASE, Cost(12))))
+    out.write_bytes(seal(begun.encode(), Lock.new(PASSPHRASE, CHEAP)))
     before = out.read_bytes()
     given = ["--passphrase-fd", descriptor, "--out", str(out)]
     error = refused(capsys, "prepare", *option, *BASE, *given)
@@ -104,7 +106,7 @@ def test_a_file_that_is_something_else_is_not_written_over(
 def test_an_unfinished_file_is_not_applied(tmp_path: Path, capsys, descriptor: str) -> None:
     file = tmp_path / "alice.usbprov"
     begun = Package(present(), unseen_phone("00:04:f2:ab:cd:ef", None, None))
-    SealedFile(file, Lock.new(PASSPHRASE, Cost(12))).write(begun)
+    SealedFile(file, Lock.new(PASSPHRASE, CHEAP)).write(begun)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     error = refused(capsys, "apply", str(file), "--passphrase-fd", descriptor)
     assert (error["code"], error["exit_code"]) == ("OFF-06", ExitCode.INTERRUPTED)

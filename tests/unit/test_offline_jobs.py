@@ -44,7 +44,7 @@ from usbprov.errors import (
 from usbprov.ledger.ledger import Ledger
 from usbprov.ledger.records import ArtifactKind, JobState
 from usbprov.net.credentials import Way
-from usbprov.offline.envelope import Cost, Lock
+from usbprov.offline.envelope import Lock
 from usbprov.offline.files import SealedFile, open_sealed
 from usbprov.offline.package import Package, present
 from usbprov.offline.paper import PaperPhone
@@ -54,17 +54,19 @@ from usbprov.phone.contract import Capability, KeyState, SlotState
 from usbprov.pki.certificates import thumbprint
 from usbprov.pki.keys import from_pkcs8, generate_rsa, key_digest
 from usbprov.pki.limits import ChainLimits, SignatureKind
+from usbprov.pki.scrypt import Cost
 
 URL = "https://pool.contoso.test/CertProv/CertProvisioningService.svc"
 REGISTRAR = "fe01.contoso.test"
 ALICE = "sip:alice@contoso.test"
 PASSPHRASE = "correct horse battery"
+CHEAP = Cost(1 << 12, 8, 1)
 KEYS = cycle([generate_rsa() for _ in range(4)])
 TAKES_KEYS = ALL - {Capability.GENERATE_KEY}
 
 
 PARSED = cache(from_pkcs8)
-LOCK = Lock.new(PASSPHRASE, Cost(12))
+LOCK = Lock.new(PASSPHRASE, CHEAP)
 
 
 @pytest.fixture(autouse=True)

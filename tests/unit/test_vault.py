@@ -19,8 +19,8 @@ from usbprov.errors import (
     VaultUnusable,
 )
 from usbprov.pki.keys import generate_rsa, to_pkcs8
+from usbprov.pki.scrypt import Cost
 from usbprov.pki.vault import folder as folder_module
-from usbprov.pki.vault.cost import Cost
 from usbprov.pki.vault.entry import Device
 from usbprov.pki.vault.vault import Vault
 

@@ -17,8 +17,8 @@ from usbprov.cli.keeping import Keeping
 from usbprov.cli.main import run
 from usbprov.errors import KeyringMissing, KeyringUnusable, UsageError
 from usbprov.pki.keys import generate_rsa
+from usbprov.pki.scrypt import Cost
 from usbprov.pki.vault import vault as vault_module
-from usbprov.pki.vault.cost import Cost
 from usbprov.pki.vault.entry import Device
 from usbprov.pki.vault.vault import Vault
 

@@ -21,9 +21,9 @@ from usbprov.errors import (
     VaultTruncated,
 )
 from usbprov.pki.keys import generate_rsa, to_pkcs8
+from usbprov.pki.scrypt import DEFAULT_COST, MOST_MEMORY, Cost
 from usbprov.pki.vault import pbes2
 from usbprov.pki.vault.container import compose, read
-from usbprov.pki.vault.cost import DEFAULT_COST, MOST_MEMORY, Cost
 from usbprov.pki.vault.entry import Binding, Device, Entry, from_json, to_json
 from usbprov.pki.vault.keys import Kdf, Passphrase
 

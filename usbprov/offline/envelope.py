@@ -33,7 +33,6 @@ from dataclasses import dataclass, field
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from usbprov.errors import (
     NotPrepared,
@@ -42,6 +41,8 @@ from usbprov.errors import (
     PreparedNewer,
     PreparedTruncated,
 )
+from usbprov.pki.core_dumps import no_core_dumps
+from usbprov.pki.scrypt import Cost, derive
 
 MAGIC = b"USBPROV"
 VERSION = 1
@@ -57,25 +58,16 @@ _TAG = 16
 _DIGEST = 32
 _SHELL = _HEADER + _CHECK + _TAG + _DIGEST
 
+COST = Cost(1 << 17, 8, 1)
+"""128 MiB a try: no other program need open these files, so nothing limits it to less."""
 
-@dataclass(frozen=True)
-class Cost:
-    """What one guess at a passphrase costs (RFC 7914 section 2).
+_LEAST_N = 1 << 12
+_MOST_MEMORY = (1 << 28) + (1 << 20)
+"""Bytes: those of N = 2^18, and a little. A carried file may be a stranger's: it gets less than one of this computer's vault."""
 
-    Attributes:
-        log_n: log2 of the cost N.
-        r: Block size.
-        p: Parallelisation; N, r and p make 128 * N * r bytes of memory, and p times the work.
-    """
 
-    log_n: int = 17
-    r: int = 8
-    p: int = 1
-
-    @property
-    def bounded(self) -> bool:
-        """Say whether it is neither too cheap to protect anything nor a bomb: 4 to 256 MiB."""
-        return 12 <= self.log_n <= 18 and self.r == 8 and 1 <= self.p <= 4
+def _is_bearable(cost: Cost) -> bool:
+    return cost.is_bearable and cost.n >= _LEAST_N and cost.memory <= _MOST_MEMORY
 
 
 @dataclass(frozen=True)
@@ -96,13 +88,14 @@ class Lock:
     @classmethod
     def of(cls, passphrase: str, cost: Cost, salt: bytes) -> "Lock":
         """Derive it; this takes the time and memory that ``cost`` says."""
-        made = Scrypt(salt, 64, 1 << cost.log_n, cost.r, cost.p).derive(passphrase.encode())
+        no_core_dumps()
+        made = derive(passphrase.encode(), salt, cost, 64)
         return cls(cost, salt, made[:32], made[32:])
 
     @classmethod
-    def new(cls, passphrase: str, cost: Cost | None = None) -> "Lock":
+    def new(cls, passphrase: str, cost: Cost = COST) -> "Lock":
         """Derive one for a new file."""
-        return cls.of(passphrase, cost or Cost(), secrets.token_bytes(16))
+        return cls.of(passphrase, cost, secrets.token_bytes(16))
 
 
 def seal(document: bytes, lock: Lock) -> bytes:
@@ -111,7 +104,7 @@ def seal(document: bytes, lock: Lock) -> bytes:
     nonce = secrets.token_bytes(12)
     whole = _SHELL + len(document)
     header = _START.pack(MAGIC, VERSION, whole) + _PARAMETERS.pack(
-        cost.log_n, cost.r, cost.p, lock.salt, nonce
+        cost.n.bit_length() - 1, cost.r, cost.p, lock.salt, nonce
     )
     header += _check(lock, header)
     body = header + AESGCM(lock.key).encrypt(nonce, document, header)
@@ -137,8 +130,8 @@ def unseal(data: bytes, passphrase: str, name: str) -> tuple[bytes, Lock]:
     """
     _look_at_outside(data, name)
     log_n, r, p, salt, nonce = _PARAMETERS.unpack_from(data, _START.size)
-    cost = Cost(log_n, r, p)
-    if not cost.bounded:
+    cost = Cost(1 << log_n, r, p)
+    if not _is_bearable(cost):
         raise NotPrepared(name, f"scrypt with N=2^{log_n}, r={r}, p={p} is out of bounds")
     lock = Lock.of(passphrase, cost, salt)
     header = data[: _HEADER + _CHECK]

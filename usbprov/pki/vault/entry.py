@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from usbprov.pki.keys import key_digest
-from usbprov.pki.vault.cost import Cost
+from usbprov.pki.scrypt import Cost
 from usbprov.pki.vault.keys import Kdf
 
 

@@ -1,6 +1,5 @@
 """From a passphrase to keys: one scrypt, of which every key of a file of the vault is a part."""
 
-import hashlib
 import hmac
 import threading
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from usbprov.pki.core_dumps import no_core_dumps
-from usbprov.pki.vault.cost import Cost
+from usbprov.pki.scrypt import Cost, derive
 
 SALT_SIZE = 16
 KEY_SIZE = 32
@@ -71,16 +70,7 @@ class Passphrase:
 
     def _derive(self, kdf: Kdf) -> Keys:
         """Derive twice as much as AES needs: its key is the first half, as PBES2 has it."""
-        cost = kdf.cost
-        derived = hashlib.scrypt(
-            self._bytes,
-            salt=kdf.salt,
-            n=cost.n,
-            r=cost.r,
-            p=cost.p,
-            maxmem=cost.memory * cost.p + (1 << 20),
-            dklen=2 * KEY_SIZE,
-        )
+        derived = derive(self._bytes, kdf.salt, kdf.cost, 2 * KEY_SIZE)
         further = derived[KEY_SIZE:]
         return Keys(
             derived[:KEY_SIZE],

@@ -20,9 +20,9 @@ from usbprov.errors import (
     VaultPassphraseWrong,
 )
 from usbprov.pki.keys import from_pkcs8, key_digest, to_pkcs8
+from usbprov.pki.scrypt import DEFAULT_COST, Cost
 from usbprov.pki.vault import pbes2
 from usbprov.pki.vault.container import Stored, compose
-from usbprov.pki.vault.cost import DEFAULT_COST, Cost
 from usbprov.pki.vault.entry import Binding, Device, Entry
 from usbprov.pki.vault.folder import Folder, Item
 from usbprov.pki.vault.keys import SALT_SIZE, Kdf, Passphrase

@@ -1,5 +1,6 @@
-"""What one try of a passphrase costs: the parameters of scrypt, and what is refused."""
+"""scrypt (RFC 7914): from a passphrase to a key, what one try costs, and what is refused."""
 
+import hashlib
 from dataclasses import dataclass
 
 MOST_MEMORY = 1 << 30
@@ -47,3 +48,11 @@ DEFAULT_COST = Cost(1 << 14, 8, 8)
 """16 MiB a try, gone through eight times: the work of N = 2^17 with p = 1. It is not more memory at
 a time since the ``openssl`` command opens no key that needs more than 32 MiB, and a stored key must
 be had without this program, too. ``docs/vault.md`` has what a try costs, as measured."""
+
+
+def derive(passphrase: bytes, salt: bytes, cost: Cost, size: int) -> bytes:
+    """Derive so many bytes; it takes the time and memory that ``cost`` says, without the GIL."""
+    most = cost.memory * cost.p + (1 << 20)
+    return hashlib.scrypt(
+        passphrase, salt=salt, n=cost.n, r=cost.r, p=cost.p, maxmem=most, dklen=size
+    )
