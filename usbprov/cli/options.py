@@ -1,6 +1,7 @@
 """Options that several commands have."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
@@ -54,6 +55,20 @@ return_option = click.option(
     show_default=True,
     help="How long a phone that restarts, or is pulled, is waited for; 0 for not at all.",
 )
+
+
+def span_value(
+    _ctx: click.Context, _parameter: click.Parameter, value: str | None
+) -> timedelta | None:
+    """Click callback: a span of time."""
+    if value is None:
+        return None
+    from usbprov.engine.times import parse_span
+
+    try:
+        return parse_span(value)
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is no span of time: write 90m, 8h, 30d") from None
 
 
 def lab_dir_option(function: F) -> F:

@@ -2,7 +2,10 @@
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+
+from usbprov.engine.times import parse_span
 
 PAUSE = timedelta(hours=4)
 """A pause as long as this parts two shifts: a choice, longer than a meal and shorter than a night.
@@ -11,9 +14,7 @@ The ledger is not told when people come and go. Neither is a shift the run of a 
 be stopped, killed and begun anew in the middle.
 """
 
-_AGO = re.compile(r"(\d{1,5})([mhd])")
 _TIME = re.compile(r"\d{1,2}:\d{2}")
-_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
 def parse_when(text: str, now: datetime) -> datetime:
@@ -27,10 +28,9 @@ def parse_when(text: str, now: datetime) -> datetime:
     Raises:
         ValueError: It is neither.
     """
-    ago = _AGO.fullmatch(text)
     try:
-        if ago:
-            return now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+        with suppress(ValueError):
+            return now - parse_span(text)
         if _TIME.fullmatch(text):
             text = f"{now.astimezone():%Y-%m-%d}T{text:0>5}"
         return datetime.fromisoformat(text).astimezone(UTC)
