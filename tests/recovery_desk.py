@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,10 @@ from usbprov.lab.registrar.signins import sign_ins
 from usbprov.lab.single import SingleOptions, serve_pty
 from usbprov.net.credentials import PinCredential
 from usbprov.phone.candidates import Reach, candidates
-from usbprov.phone.contract import Phone, PhoneSettings, SlotState
+from usbprov.phone.contract import Credential, Phone, PhoneSettings, SlotState
 from usbprov.phone.endpoint import Endpoint, endpoint_of
 from usbprov.phone.selection import select
+from usbprov.pki.certificates import load_certificate
 from usbprov.pki.keys import generate_rsa
 from usbprov.pki.requests import build_request
 from usbprov.usb.buses import open_bus
@@ -118,6 +120,22 @@ def publish(
     with WebServices(facts.web_services_url, ca_file=facts.ca_file) as services:
         ticket = services.ticket(PinCredential(user.extension, user.pin), endpoint, user.sip_uri)
         return services.publish(ticket, request, endpoint)
+
+
+def give(desk: CheckDesk, phone: str, *faults: str, name: str = "alice") -> None:
+    """Give a phone a key and a certificate that the program would not: the lab misbehaves."""
+    user, facts = desk.user(name), desk.lab.facts
+    with opened(desk, phone) as there:
+        there.generate_key(0, 2048, bytes(16), replace=True, progress=lambda _: None)
+        desk.fault(*faults)
+        endpoint = endpoint_of(there.info().mac)
+        request = there.request(0, user.sip_uri.removeprefix("sip:"))
+        issued = publish(desk, endpoint, request, name)
+        desk.heal()
+        there.set_clock(load_certificate(issued).not_valid_after_utc - timedelta(seconds=1))
+        settings = PhoneSettings(user.sip_uri, facts.web_services_url, facts.registrar)
+        there.install(0, Credential(issued), settings, lambda _: None)
+        there.set_clock(datetime.now(UTC))
 
 
 def kill_provisions(desk: CheckDesk, cases: Sequence[tuple[str | None, str, list[str]]]) -> None:

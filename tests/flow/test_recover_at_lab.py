@@ -14,9 +14,9 @@ from check_desk import CheckDesk, check_desk
 from recovery_desk import (
     Alone,
     Told,
+    give,
     kill_provisions,
     opened,
-    publish,
     recover,
     recover_with_pin,
     servers,
@@ -25,8 +25,6 @@ from recovery_desk import (
 )
 
 from usbprov.phone.contract import Credential, ObjectKind, PhoneSettings
-from usbprov.phone.endpoint import endpoint_of
-from usbprov.pki.certificates import load_certificate
 from usbprov.pki.keys import generate_rsa, key_digest, to_pkcs8
 from usbprov_drivers.smp.state import StoredKey
 
@@ -129,21 +127,6 @@ def test_a_certificate_of_a_job_that_was_given_up(
 
 
 # --- the certificate
-
-
-def give(desk: CheckDesk, phone: str, *faults: str) -> None:
-    """Give a phone a key and a certificate that the program would not: the lab misbehaves."""
-    user, facts = desk.user(), desk.lab.facts
-    with opened(desk, phone) as there:
-        there.generate_key(0, 2048, bytes(16), replace=True, progress=lambda _: None)
-        desk.fault(*faults)
-        endpoint = endpoint_of(there.info().mac)
-        issued = publish(desk, endpoint, there.request(0, "alice@contoso.test"))
-        desk.heal()
-        there.set_clock(load_certificate(issued).not_valid_after_utc - timedelta(seconds=1))
-        settings = PhoneSettings(user.sip_uri, facts.web_services_url, facts.registrar)
-        there.install(0, Credential(issued), settings, lambda _: None)
-        there.set_clock(datetime.now(UTC))
 
 
 def test_an_expired_certificate_and_a_key_that_is_fine(desk: CheckDesk, phone: str) -> None:

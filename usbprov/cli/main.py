@@ -49,6 +49,14 @@ COMMANDS = {
         "usbprov.cli.commands.recover:recover",
         "Find out what is wrong with a phone, and put it right.",
     ),
+    "renew": (
+        "usbprov.cli.commands.renew:renew",
+        "A new certificate by the one that the phone has, without a PIN.",
+    ),
+    "expiring": (
+        "usbprov.cli.commands.expiring:expiring",
+        "Which phones' certificates end soon, from the ledger.",
+    ),
     "bench": ("usbprov.cli.commands.bench:bench", "Stage many phones, from a roster."),
     "trust": (
         "usbprov.cli.commands.trust:trust",

@@ -38,6 +38,7 @@ class Recoverer:
         aim: What the command is after.
         may_replace: Whether what is in a slot may be given up.
         offline: Whether no server is to be asked.
+        silent: Whether the caller shows what it came to.
     """
 
     ledger: Ledger
@@ -47,6 +48,7 @@ class Recoverer:
     aim: Aim = field(default_factory=Aim)
     may_replace: bool = False
     offline: bool = False
+    silent: bool = False
 
     def recover(self, candidate: Candidate) -> None:
         """Find out what is wrong with the phone, put it right, and show all of it.
@@ -108,7 +110,8 @@ class Recoverer:
 
     @property
     def _is_silent(self) -> bool:
-        return self.manner.as_json or (self.manner.quiet and not self.manner.dry_run)
+        manner = self.manner
+        return self.silent or manner.as_json or (manner.quiet and not manner.dry_run)
 
     def _consented(self, case: Case) -> Case:
         """Ask at the terminal whether what the phone holds may be given up, if that is needed."""
