@@ -70,3 +70,26 @@ def test_the_first_to_end_comes_first(ledger: Ledger) -> None:
     assert [ends[one.job.id] for one in found] == [10, 90, 170]
     assert [one.is_due(datetime.now(UTC)) for one in found] == [True, False, False]
     assert found[0].not_after - datetime.now(UTC) < timedelta(days=11)
+
+
+def test_a_retired_phone_holds_nothing_and_serves_nobody(ledger: Ledger) -> None:
+    new = replace(NEW, roster="shift")
+    job(ledger, new, der("first"))
+    other = job(ledger, replace(LATER, roster="shift"), der("other"))
+    stuck = job(ledger, replace(new, slot=1), None, JobState.STUCK)
+    ended = ledger.open_job(replace(NEW, key_source="none", web_services_url=""))
+    before = ledger.job(str(stuck)).updated
+    ledger.retire(ended)
+    assert list(held(ledger)) == [other]
+    states = {job.id: job.state for job in ledger.jobs_of_phone(NEW.phone_serial, NEW.phone_mac)}
+    assert set(states.values()) == {JobState.RETIRED}
+    assert len(states) == 3
+    assert ledger.job(str(stuck)).updated == before  # it was at work then, and not now
+    assert ledger.latest_of_phone(NEW.phone_serial, NEW.phone_mac) is None
+    serving = [
+        one.job for one in ledger.served_since("shift", 0).jobs if one.state is JobState.DONE
+    ]
+    assert serving == [other]
+    assert ledger.verify().entries > 0
+    again = job(ledger, NEW, der("again"))
+    assert sorted(held(ledger)) == [other, again]

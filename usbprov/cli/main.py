@@ -57,6 +57,10 @@ COMMANDS = {
         "usbprov.cli.commands.expiring:expiring",
         "Which phones' certificates end soon, from the ledger.",
     ),
+    "retire": (
+        "usbprov.cli.commands.retire:retire",
+        "Erase a phone that goes out of service.",
+    ),
     "bench": ("usbprov.cli.commands.bench:bench", "Stage many phones, from a roster."),
     "trust": (
         "usbprov.cli.commands.trust:trust",

@@ -151,6 +151,22 @@ class Ledger:
 
         self._write("job finished", work)
 
+    def retire(self, job: JobRecord) -> None:
+        """End the job that took a phone out of service; what the earlier ones did is over."""
+        of_phone = (
+            _phone_is(job.phone_serial, job.phone_mac),
+            jobs.c.state.in_((JobState.OPEN, JobState.STUCK, JobState.DONE)),
+            jobs.c.id != job.id,
+        )
+        values = {"state": JobState.RETIRED, "error_code": None, "error": None, "updated": _now()}
+
+        def work(write: Write) -> None:
+            write.change_all(jobs, of_phone, {"state": JobState.RETIRED})
+            if write.change(jobs, job.id, values):
+                _set_facts(write, job.id, None)
+
+        self._write("phone retired", work)
+
     def facts(self, job: int) -> Mapping[str, object]:
         """Return the typed fields of the error that stopped a job; empty where there are none."""
         rows = self._rows(select(failures.c.facts).filter_by(job=job))

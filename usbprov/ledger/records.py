@@ -20,6 +20,8 @@ class JobState(StrEnum):
     """Ended before anything was written to the phone; nothing is left to go on with."""
     SUPERSEDED = "superseded"
     """Left open or stuck, then replaced by a newer job for the same phone."""
+    RETIRED = "retired"
+    """The phone was taken out of service since, or by this job: what it got is no longer there."""
 
 
 class StepState(StrEnum):

@@ -15,6 +15,8 @@ class Standing(StrEnum):
     FAILED = "failed"
     UNFINISHED = "unfinished"
     """Its job is under way, or was interrupted and goes on when it is repeated."""
+    RETIRED = "retired"
+    """It was taken out of service."""
 
 
 STANDINGS: Mapping[JobState, Standing] = {
@@ -23,6 +25,7 @@ STANDINGS: Mapping[JobState, Standing] = {
     JobState.STUCK: Standing.FAILED,
     JobState.OPEN: Standing.UNFINISHED,
     JobState.SUPERSEDED: Standing.UNFINISHED,
+    JobState.RETIRED: Standing.RETIRED,
 }
 
 

@@ -14,7 +14,12 @@ from usbprov.bench.report.words import NOTHING, duration, local, part, rate
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 """The browser is to load nothing and run nothing, even if markup got in by a mistake."""
 
-_SIGNS = {Standing.DONE: "✓", Standing.FAILED: "✗", Standing.UNFINISHED: "…"}
+_SIGNS = {
+    Standing.DONE: "✓",
+    Standing.FAILED: "✗",
+    Standing.UNFINISHED: "…",
+    Standing.RETIRED: "○",
+}
 
 
 def as_page(report: Report) -> bytes:

@@ -38,7 +38,7 @@ tbody th { min-width: 7em; } td:not(.number) { min-width: 4em; }
 td.number, th.number { text-align: right; white-space: nowrap; }
 .stand { font-weight: 600; }
 .stand-done { color: var(--done); } .stand-failed { color: var(--failed); }
-.stand-unfinished { color: var(--soft); }
+.stand-unfinished, .stand-retired { color: var(--soft); }
 footer { margin-top: 2rem; font-size: .85rem; }
 @media (max-width: 46rem) {
   thead { display: block; position: absolute; width: 1px; height: 1px; overflow: hidden;

@@ -10,7 +10,13 @@ from usbprov.engine.checks.network import Network
 from usbprov.engine.checks.renewal import renewal_of
 from usbprov.engine.fitness import unfitness
 from usbprov.engine.recovery.facts import Begun, Facts, Held, Owner, Reach, Settings
-from usbprov.engine.recovery.remembered import KeptCertificate, Remembered, Unfinished, Wish
+from usbprov.engine.recovery.remembered import (
+    KeptCertificate,
+    Remembered,
+    Unfinished,
+    Wish,
+    user_in,
+)
 from usbprov.engine.steps.clock import TOLERANCE, off_words
 from usbprov.engine.times import local
 from usbprov.errors import CertificateNotAccepted, ObjectUnreadable, UsbprovError
@@ -19,7 +25,7 @@ from usbprov.ledger.records import JobRecord
 from usbprov.net.credentials import CertificateCredential
 from usbprov.phone.contract import SIGN_IN_SLOT, Capability, ObjectKind, Phone, PhoneInfo
 from usbprov.phone.endpoint import endpoint_of
-from usbprov.pki.certificates import load_certificate, user_addresses
+from usbprov.pki.certificates import load_certificate
 from usbprov.pki.keys import key_digest
 from usbprov.tape.clock import now
 from usbprov.webservices.trust.servers import registrar_address, web_services_address
@@ -336,11 +342,4 @@ class _Looking:
 
 
 def _user_of(certificate: x509.Certificate | None) -> str | None:
-    """Return the user (SIP URI) whom a certificate names first, if it names one."""
-    if certificate is None:
-        return None
-    try:
-        names = user_addresses(certificate)
-    except ObjectUnreadable:
-        return None
-    return f"sip:{names[0].lower()}" if names else None
+    return user_in(certificate) if certificate else None

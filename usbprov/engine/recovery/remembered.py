@@ -11,11 +11,15 @@ from usbprov.engine.events import StepName
 from usbprov.engine.fitness import unfitness
 from usbprov.engine.order import KeySource
 from usbprov.engine.recovery.facts import Begun
+from usbprov.errors import ObjectUnreadable
 from usbprov.ledger.ledger import Ledger
 from usbprov.ledger.records import ArtifactKind, JobRecord, JobState
 from usbprov.phone.contract import PhoneInfo, SlotState
-from usbprov.pki.certificates import load_certificate, thumbprint
+from usbprov.pki.certificates import load_certificate, thumbprint, user_addresses
 from usbprov.pki.keys import key_digest
+
+RETIREMENT = "none"
+"""What a job has for its maker of the key that takes a phone out of service."""
 
 _UNFINISHED = frozenset({JobState.OPEN, JobState.STUCK})
 _COUNTS = _UNFINISHED | {JobState.DONE}
@@ -62,7 +66,7 @@ class Remembered:
         ledger: Where it is read.
         info: What the phone says of itself.
         slot: The slot.
-        jobs: The phone's jobs for that slot, newest first.
+        jobs: The phone's jobs for that slot since it was retired last, newest first.
     """
 
     ledger: Ledger
@@ -73,7 +77,7 @@ class Remembered:
     @classmethod
     def of(cls, ledger: Ledger, info: PhoneInfo, slot: int) -> "Remembered":
         """Read what there is."""
-        jobs = ledger.jobs_of_phone(info.serial, info.mac)
+        jobs = takewhile(_is_in_service, ledger.jobs_of_phone(info.serial, info.mac))
         return cls(ledger, info, info.slots[slot], [job for job in jobs if job.slot == slot])
 
     def last(self) -> JobRecord | None:
@@ -136,7 +140,7 @@ class Remembered:
         return found
 
     def _all_usable(self, user: str | None) -> Iterator[KeptCertificate]:
-        for job in takewhile(_is_not_retired, self.jobs):
+        for job in self.jobs:
             certificate = self._usable(job)
             der = certificate and self.ledger.artifact(job.id, ArtifactKind.CERTIFICATE)
             if certificate and der and not unfitness(certificate, user):
@@ -158,8 +162,18 @@ def _is_for(job: JobRecord, wish: Wish) -> bool:
     return is_user and wish.name in {None, job.extension}
 
 
-def _is_not_retired(_job: JobRecord) -> bool:
-    return True
+def _is_in_service(job: JobRecord) -> bool:
+    """Say whether a job is of the phone's present life: what was before a retirement is over."""
+    return job.state is not JobState.RETIRED and job.key_source != RETIREMENT
+
+
+def user_in(certificate: x509.Certificate) -> str | None:
+    """Return the user (SIP URI) whom a certificate names first, if it names one."""
+    try:
+        names = user_addresses(certificate)
+    except ObjectUnreadable:
+        return None
+    return f"sip:{names[0].lower()}" if names else None
 
 
 def _begin(kept: KeptCertificate) -> datetime:
