@@ -61,6 +61,10 @@ unit: $(INSTALLED_DEV) ## every test, in random order; ARGS='tests/flow -k pin' 
 test-vm: $(INSTALLED_DEV) ## the tests on a real USB bus, in a virtual machine (QEMU); ARGS='-k list'
 	scripts/test-vm $(ARGS)
 
+.PHONY: test-faults
+test-faults: $(INSTALLED_DEV) ## every cut point of a job, each cut and repeated (Linux); ARGS='--only kill:first-phone:publish'
+	PYTHONPATH=tests:tests/faults $(RUN) cutpoints $(ARGS)
+
 .PHONY: fuzz
 fuzz: $(INSTALLED_DEV) ## fuzz what reads a device's bytes (Linux); ARGS='--seconds 600 cbor' narrows it
 	$(RUN) pip install --quiet --no-deps --require-hashes --requirement requirements-fuzz.lock
