@@ -51,7 +51,7 @@ def job(der: bytes, **facts: Any) -> Job:
         "key_sha256": key_digest(KEY.public_key()),
         "user": "sip:alice@contoso.test",
         "key_source": KeySource.PHONE,
-        "phone": SimpleNamespace(info=lambda: SimpleNamespace(clock=clock)),
+        "phone": SimpleNamespace(read_clock=lambda: clock),
     }
     found: Any = SimpleNamespace(**known | facts)
     return found
