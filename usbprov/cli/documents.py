@@ -10,13 +10,18 @@ import click
 from usbprov.errors import ExitCode, UsbprovError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from cryptography import x509
 
     from usbprov.engine.events import StepRetry
     from usbprov.engine.result import Result
     from usbprov.ledger.backup import Backup
+    from usbprov.ledger.purge import Purged
+    from usbprov.ledger.purge_plan import Plan
     from usbprov.ledger.records import ArtifactRecord, JobRecord, StepRecord
     from usbprov.ledger.restore import Restored
+    from usbprov.ledger.verify import Verified
     from usbprov.phone.contract import Driver, KeyState, PhoneInfo, SlotState
     from usbprov.pki.certificates import CertificateSummary
     from usbprov.pki.limits import ChainLimits
@@ -289,3 +294,32 @@ def restored(of: "Restored") -> Document:
         "set_aside": of.set_aside,
         "kept": str(of.kept) if of.kept else None,
     }
+
+
+def purge_plan(of: "Plan") -> Document:
+    """Describe what a purge removes."""
+    return {
+        "before": moment(of.before),
+        "jobs": list(of.jobs),
+        "steps": of.steps,
+        "failures": of.failures,
+        "requests": of.artifacts,
+        "entries": of.entries,
+        "up_to": of.up_to if of.jobs else None,
+    }
+
+
+def purged(of: "Purged | None", tapes: int, copies: "Sequence[Path]") -> Document:
+    """Describe what a purge did; None where there was nothing to remove."""
+    document: Document = {"outcome": "purged" if of else "nothing", "recordings": tapes}
+    document["kept_copies"] = [str(copy) for copy in copies]
+    if of is None:
+        return document
+    size = dict(vars(of.size))
+    return document | purge_plan(of.plan) | {"entry": of.entry, "head": of.head, "size": size}
+
+
+def verified(of: "Verified") -> Document:
+    """Describe a ledger that is what was written to it."""
+    of_purge = of.purged._asdict() if of.purged else None
+    return {"outcome": "good", **vars(of), "purged": of_purge}

@@ -153,7 +153,11 @@ class Write:
 
     def note(self, table: Table, row: int | str, columns: Mapping[str, Any] | None) -> None:
         """Have the entry say that a row has these columns now, or is removed (None)."""
-        self._changes.append(Change(table.name, row, columns))
+        self.tell(table.name, row, columns)
+
+    def tell(self, what: str, row: int | str, columns: Mapping[str, Any] | None) -> None:
+        """Have the entry say something of what is no row of a table."""
+        self._changes.append(Change(what, row, columns))
 
     @property
     def body(self) -> str:

@@ -24,6 +24,10 @@ class JobState(StrEnum):
     """The phone was taken out of service since, or by this job: what it got is no longer there."""
 
 
+UNFINISHED = frozenset({JobState.OPEN, JobState.STUCK})
+"""The states of jobs that a repeat may go on with."""
+
+
 class StepState(StrEnum):
     """Where one attempt at a step stands."""
 

@@ -2,7 +2,7 @@
 
 import json
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from usbprov.ledger import driver
 from usbprov.ledger.chain import CHAIN
@@ -10,6 +10,7 @@ from usbprov.ledger.prepared import Prepared
 from usbprov.ledger.records import JobState, Served, ServedSince
 from usbprov.ledger.schema import entries, heads, jobs
 
+_FIRST = Prepared(select(func.min(entries.c.number)))
 _NUMBER = Prepared(select(heads.c.number).where(heads.c.name == CHAIN))
 
 _BODIES = Prepared(
@@ -36,7 +37,7 @@ _ONE = Prepared(_OF_ROSTER.where(jobs.c.id == bindparam("job")))
 def served_since(connection: Connection, roster: str, since: int) -> ServedSince:
     """Read what changed after an entry; see ``Ledger.served_since``."""
     ((number,),) = _NUMBER.rows(connection, {})
-    if not 0 < since <= number:
+    if not 0 < since <= number or _is_purged(connection, since):
         found = _ALL.rows(connection, {"roster": roster})
         return ServedSince(number, [_served(row) for row in found], None)
     changed = _changed(connection, since) if since < number else []
@@ -44,6 +45,12 @@ def served_since(connection: Connection, roster: str, since: int) -> ServedSince
         row for job in changed for row in _ONE.rows(connection, {"roster": roster, "job": job})
     ]
     return ServedSince(number, [_served(row) for row in found], changed)
+
+
+def _is_purged(connection: Connection, since: int) -> bool:
+    """Say whether entries after that one are gone, so that nobody can tell what changed."""
+    ((first,),) = _FIRST.rows(connection, {})
+    return bool(since < first)
 
 
 def _changed(connection: Connection, since: int) -> list[int]:

@@ -5,8 +5,8 @@ for as long as it has it open, so a file that can be locked for one process alon
 other (https://sqlite.org/wal.html, section 8).
 """
 
-import os
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -68,14 +68,20 @@ def _may_be_database(path: Path) -> bool:
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
     """Lock, where the system has such locks, what SQLite locks in a file that it can read."""
-    if os.name == "nt":  # there a file that is open can be neither renamed nor replaced
-        yield
-        return
-    import fcntl  # noqa: PLC0415 - POSIX
-
     with path.open("r+b") as file:
-        try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, _SHARED_SIZE, _SHARED_FIRST)
-        except OSError:
-            raise LedgerBusy(str(path), "another process has it open") from None
+        if not _lock(file.fileno()):
+            raise LedgerBusy(str(path), "another process has it open")
+        if sys.platform == "win32":
+            file.close()  # there a file that is open can be neither renamed nor replaced
         yield
+
+
+def _lock(handle: int) -> bool:
+    if sys.platform != "win32":
+        import fcntl  # noqa: PLC0415 - POSIX
+
+        try:
+            fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB, _SHARED_SIZE, _SHARED_FIRST)
+        except OSError:
+            return False
+    return True

@@ -67,7 +67,8 @@ def empty_log(connection: Connection) -> bool:
 
 
 def _size_of_file(connection: Connection) -> int:
-    (_, _, name) = connection.exec_driver_sql("PRAGMA database_list").one()
+    query = "SELECT file FROM pragma_database_list WHERE name = 'main'"
+    name = connection.exec_driver_sql(query).scalar_one()
     files = (Path(name), Path(f"{name}-wal"))
     return sum(file.stat().st_size for file in files if file.exists())
 

@@ -13,6 +13,8 @@ from usbprov.errors import NothingRecorded
 KEPT = 200
 """How many tapes are kept; the oldest go."""
 
+_STAMP = "%Y%m%dT%H%M%S%f"
+
 _NAME = re.compile(r"(?:job-(?P<job>\d{1,18})-)?(?P<stamp>\d{8}T\d{12})-\d+\.jsonl", re.ASCII)
 
 
@@ -41,11 +43,16 @@ class TapeFolder:
         for old in self.tapes()[KEPT - 1 :]:
             with suppress(OSError):
                 old.path.unlink()
-        return self.path / f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{os.getpid()}.jsonl"
+        return self.path / f"{datetime.now(UTC):{_STAMP}}-{os.getpid()}.jsonl"
 
     def tapes(self) -> list[KeptTape]:
         """Return what is there, the newest first."""
         return sorted(self._found(), key=lambda tape: tape.stamp, reverse=True)
+
+    def before(self, moment: datetime) -> list[KeptTape]:
+        """Return those of runs that began before a moment."""
+        stamp = f"{moment.astimezone(UTC):{_STAMP}}"
+        return [tape for tape in self._found() if tape.stamp < stamp]
 
     def of_job(self, job: int) -> KeptTape:
         """Return the tape of a job's last run.

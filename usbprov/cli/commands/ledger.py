@@ -19,6 +19,10 @@ COMMANDS = {
         "usbprov.cli.commands.ledger_restore:restore",
         "Put a backup in the ledger's place.",
     ),
+    "purge": (
+        "usbprov.cli.commands.ledger_purge:purge",
+        "Remove the details of old jobs; certificates stay.",
+    ),
     "vacuum": (
         "usbprov.cli.commands.ledger_vacuum:vacuum",
         "Give back the room of what was removed.",

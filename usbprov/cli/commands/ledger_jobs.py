@@ -6,7 +6,7 @@ from usbprov.cli import documents
 from usbprov.cli.options import json_option
 from usbprov.cli.settings import current
 from usbprov.cli.text import local, pairs, table
-from usbprov.ledger.records import ArtifactKind, ArtifactRecord, JobRecord, StepRecord
+from usbprov.ledger.records import UNFINISHED, ArtifactKind, ArtifactRecord, JobRecord, StepRecord
 from usbprov.pki.certificates import load_certificate
 
 
@@ -56,6 +56,9 @@ def show_job(job: str, as_json: bool) -> None:
         return
     click.echo(_job(record, kept))
     click.echo()
+    if not steps and record.state not in UNFINISHED:
+        click.echo("Its steps were removed by a purge; `usbprov ledger verify` tells of it.")
+        return
     click.echo(table(("STEP", "BEGUN", "MS", "STATE", "LEARNT"), [_step(step) for step in steps]))
 
 
@@ -70,7 +73,7 @@ def _job(record: JobRecord, kept: list[ArtifactRecord]) -> str:
         ("key", record.key_source),
         ("begun", local(record.created)),
         ("last change", local(record.updated)),
-        ("error", f"{record.error_code}: {record.error}" if record.error_code else ""),
+        ("error", ": ".join(filter(None, (record.error_code, record.error)))),
     ]
     for artifact in certificates:
         expiry = load_certificate(artifact.data).not_valid_after_utc

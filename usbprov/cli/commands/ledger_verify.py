@@ -1,6 +1,7 @@
 """``usbprov ledger verify``: was the record altered?"""
 
 import re
+from typing import TYPE_CHECKING
 
 import click
 
@@ -8,6 +9,9 @@ from usbprov.cli import documents
 from usbprov.cli.options import json_option
 from usbprov.cli.settings import current
 from usbprov.cli.text import pairs
+
+if TYPE_CHECKING:
+    from usbprov.ledger.checkpoint import Purge
 
 
 def _hash(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
@@ -37,12 +41,21 @@ def verify(expect: str | None, as_json: bool) -> None:
     with current().ledger() as opened:
         found = opened.verify(expect)
     if as_json:
-        documents.show({"outcome": "good", **vars(found)})
+        documents.show(documents.verified(found))
         return
     lines = [("entries", str(found.entries)), ("hash", found.head)]
     if found.at:
         lines.append(("last", found.at))
     if found.expected is not None:
         lines.append(("expected", f"is the hash of entry {found.expected}"))
+    if found.purged:
+        lines.append(("purged", _of_purge(found.purged)))
     click.echo("The ledger is what was written to it.")
     click.echo(pairs(lines))
+
+
+def _of_purge(purge: "Purge") -> str:
+    return (
+        f"at {purge.at}: {purge.jobs} jobs that were finished before {purge.before};"
+        f" the chain begins at entry {purge.up_to}"
+    )
