@@ -77,3 +77,12 @@ def test_a_job_that_nothing_goes_on_with_has_none(ledger: Ledger, state: JobStat
     superseded = state in {JobState.OPEN, JobState.STUCK}
     assert (ledger.sealed(job) is None) == (superseded or state is JobState.FAILED)
     ledger.verify()
+
+
+def test_a_phone_out_of_service_has_none(ledger: Ledger) -> None:
+    jobs = [ledger.open_job(replace(NEW, slot=slot)) for slot in (0, 1)]
+    for job in jobs:
+        ledger.seal(job.id, KEY)
+    ledger.retire(jobs[1])
+    assert [ledger.sealed(job.id) for job in jobs] == [None, None]
+    ledger.verify()

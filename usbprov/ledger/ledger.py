@@ -161,7 +161,8 @@ class Ledger:
         values = {"state": JobState.RETIRED, "error_code": None, "error": None, "updated": _now()}
 
         def work(write: Write) -> None:
-            write.change_all(jobs, of_phone, {"state": JobState.RETIRED})
+            over = write.change_all(jobs, of_phone, {"state": JobState.RETIRED})
+            sealing.wipe(write, [*over, job.id])
             if write.change(jobs, job.id, values):
                 _set_facts(write, job.id, None)
 
