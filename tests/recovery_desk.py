@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -168,11 +168,13 @@ class Alone:
     desk: CheckDesk
     folder: Path
     index: int
+    personality: Mapping[str, str] = field(default_factory=dict)
     _stack: ExitStack = field(default_factory=ExitStack)
 
     def plug(self) -> CheckDesk:
         """Give it power; returns the desk at which it is."""
-        facts = self._stack.enter_context(serve_pty(SingleOptions(self.folder, self.index)))
+        options = SingleOptions(self.folder, self.index, personality=self.personality)
+        facts = self._stack.enter_context(serve_pty(options))
         lab = _LabOfPhone(self.desk.lab, facts.bus)
         return replace(self.desk, lab=lab)  # type: ignore[arg-type]
 

@@ -4,7 +4,7 @@ Every test has a phone of its own, does to it what the test is named after, and 
 phone has signed in at the lab's Registrar.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -204,6 +204,40 @@ def test_a_key_that_does_not_match_its_certificate(alone: Alone) -> None:
     assert (told.code, told.error) == (4, "RCV-01")
     recovered(recover_with_pin(desk, "", "--replace"), "key-mismatch")
     signs_in(desk, "")
+
+
+def test_a_phone_that_lost_its_key_gets_it_back_from_the_vault(alone: Alone) -> None:
+    alone.personality = {"no-keygen": ""}
+    desk = alone.plug()
+    folder = ("--vault", str(desk.folder / "vault"))
+
+    def vault(recovered_by: Callable[..., Told], at: CheckDesk, *more: str) -> Told:
+        with at.secret("vault-passphrase", "a passphrase of the tests") as secret:
+            return recovered_by(at, "", *folder, *secret, *more)
+
+    with desk.secret("vault-passphrase", "a passphrase of the tests") as secret:
+        desk.provision("--key", "vault", *folder, *secret)
+    before = slot_of(desk, "")
+    assert before.active_key is not None
+    alone.pull()
+    alone.change(key=None, certificate=None, settings=None)
+    desk = alone.plug()
+    told = vault(recover, desk, "--offline")
+    assert (told.code, told.met) == (0, ["key-and-certificate-kept", "well"])
+    restored = slot_of(desk, "")
+    assert restored.active_certificate == before.active_certificate
+    assert restored.active_key is not None
+    assert restored.active_key.sha256 == before.active_key.sha256
+    signs_in(desk, "")
+
+    alone.pull()
+    alone.change(key=None, certificate=None, settings=None)
+    elsewhere = replace(alone.plug(), folder=alone.folder)  # whose ledger knows no certificate
+    user = ("--user", desk.user().sip_uri, *servers(desk))
+    recovered(vault(recover_with_pin, elsewhere, *user), "key-in-vault")
+    retrieved = slot_of(elsewhere, "").active_key
+    assert retrieved is not None
+    assert retrieved.sha256 == before.active_key.sha256
 
 
 # --- whose phone it is

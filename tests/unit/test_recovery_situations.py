@@ -36,6 +36,11 @@ ROWS: dict[str, tuple[Facts, Action | None]] = {
         Action.FINISH,
     ),
     "kept-certificate": (replace(EMPTY, has_key=True, kept=True), Action.REINSTALL),
+    "key-and-certificate-kept": (
+        replace(EMPTY, stored=True, restorable=True, reach=Reach.OFFLINE),
+        Action.RESTORE,
+    ),
+    "key-in-vault": (replace(EMPTY, stored=True, has_secret=True), Action.RETRIEVE),
     "key-mismatch": (
         replace(WELL, held=Held.OTHER_KEY, has_secret=True, may_replace=True),
         Action.NEW_KEY,
@@ -147,6 +152,9 @@ ANY = st.builds(
     owner=st.sampled_from(Owner),
     begun=st.sampled_from(Begun),
     kept=st.booleans(),
+    stored=st.booleans(),
+    restorable=st.booleans(),
+    takes_keys=st.booleans(),
     recorded=st.booleans(),
     published=st.sampled_from([None, False, True]),
     reach=st.sampled_from(Reach),
@@ -182,9 +190,10 @@ def test_every_combination_meets_a_situation_and_ends_well_or_in_a_need(facts: F
 def test_whatever_the_facts_nothing_is_given_up_that_was_not_said(facts: Facts) -> None:
     assume(not facts.may_replace)
     recovery = recovery_of(facts)
-    assert facts.is_empty or Action.NEW_KEY not in recovery.actions
+    giving_up = {Action.NEW_KEY, Action.RESTORE, Action.RETRIEVE}
+    assert facts.is_empty or not giving_up & set(recovery.actions)
     no_server = recovery_of(replace(facts, reach=Reach.OFFLINE))
-    asking = {Action.CERTIFY, Action.NEW_KEY, Action.ADD_ROOTS}
+    asking = {Action.CERTIFY, Action.NEW_KEY, Action.RETRIEVE, Action.ADD_ROOTS}
     assert not asking & set(no_server.actions)
-    credentials = {Action.FINISH, Action.REINSTALL, Action.CERTIFY, Action.NEW_KEY}
+    credentials = set(Action) - {Action.SET_CLOCK, Action.ADD_ROOTS, Action.WRITE_SETTINGS}
     assert sum(action in credentials for action in recovery.actions) <= 1

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import click
 
 from usbprov.cli.credentials import CredentialOptions, credential_order, secret_of
+from usbprov.cli.keeping import Keeping, keeping_options
 from usbprov.cli.options import old_tls_option, retry_option, return_option
 from usbprov.cli.servers import ca_file_option, discover_option, discovered
 from usbprov.cli.settings import current, site
@@ -45,6 +46,7 @@ _OPTIONS: tuple[Callable[[F], F], ...] = (
         show_default=True,
         help="Length of a new RSA key.",
     ),
+    keeping_options,
     click.option("--no-sign-in", is_flag=True, help="Do not sign in at the Registrar in the end."),
 )
 
@@ -95,7 +97,7 @@ class OrderOptions:
         found = discovered(DiscoveryRequest(user=self.user, ca_file=self.ca_file, site=servers))
         return found.require(), self.registrar or found.registrar
 
-    def manner(self, *, dry_run: bool, as_json: bool) -> "Manner":
+    def manner(self, keeping: Keeping, *, dry_run: bool, as_json: bool) -> "Manner":
         """Return how the job is run and shown."""
         from usbprov.cli.provisioning import Manner
         from usbprov.engine.retry import RetryPolicy
@@ -109,6 +111,7 @@ class OrderOptions:
             retries=RetryPolicy(seconds=self.retry_seconds),
             return_seconds=self.return_seconds,
             tape=False,
+            keeping=keeping,
         )
 
 
@@ -139,11 +142,12 @@ def ordered(given: Mapping[str, Any], *, dry_run: bool, as_json: bool) -> Wanted
     Raises:
         UsageError: They contradict each other, or lack something.
     """
-    names = {field.name for field in fields(OrderOptions)}
-    options = OrderOptions(**{name: given[name] for name in names})
-    proof = CredentialOptions(**{n: value for n, value in given.items() if n not in names})
+    rest = dict(given)
+    keeping = Keeping.taken_from(rest)
+    options = OrderOptions(**{f.name: rest.pop(f.name) for f in fields(OrderOptions)})
+    proof = CredentialOptions(**rest)
     return Wanted(
         options.order(credential_order(proof)),
         secret_of(proof, options.user),
-        options.manner(dry_run=dry_run, as_json=as_json),
+        options.manner(keeping, dry_run=dry_run, as_json=as_json),
     )

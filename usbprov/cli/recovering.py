@@ -15,7 +15,7 @@ from usbprov.cli.recoveries import Case, show_case
 from usbprov.engine.checks.network import RealNetwork
 from usbprov.engine.order import Order
 from usbprov.engine.recovery.actions import Need
-from usbprov.engine.recovery.look import Inquest, look
+from usbprov.engine.recovery.look import Inquest, StoredPair, look
 from usbprov.engine.recovery.remembered import Wish
 from usbprov.engine.recovery.repair import Aim, error_of, proves_otherwise, repair_of
 from usbprov.engine.recovery.walk import consented, recovery_of
@@ -23,6 +23,7 @@ from usbprov.engine.result import Result
 from usbprov.errors import CertificateNotAccepted
 from usbprov.ledger.ledger import Ledger
 from usbprov.phone.candidates import Candidate
+from usbprov.phone.contract import PhoneIdentity
 from usbprov.phone.holding import HeldPhone, hold
 
 
@@ -97,6 +98,7 @@ class Recoverer:
             network,
             Wish(order.user, credential.name, order.web_services_url or None, order.registrar),
             lambda: proves_otherwise(credential),
+            self._stored,
             order.slot,
             self.may_replace,
         )
@@ -107,6 +109,15 @@ class Recoverer:
         if not self._is_silent:
             show_case(case)
         return self._consented(case)
+
+    def _stored(self, phone: PhoneIdentity) -> list[StoredPair]:
+        """Return the vault's pairs of a phone; their public part needs no passphrase."""
+        entries = [item.stored.entry for item in self.manner.keeping.vault().items() if item.stored]
+        return [
+            StoredPair(entry.user, entry.sha256)
+            for entry in entries
+            if (entry.device.serial, entry.device.mac) == (phone.serial, phone.mac)
+        ]
 
     @property
     def _is_silent(self) -> bool:

@@ -19,6 +19,10 @@ class Action(StrEnum):
     CERTIFY = "certify"
     """The key in the phone gets a new certificate."""
     NEW_KEY = "new-key"
+    RESTORE = "restore"
+    """The vault's pair is given to the phone, with the certificate that the ledger keeps for it."""
+    RETRIEVE = "retrieve-key"
+    """The vault's pair is given to the phone, and gets a new certificate."""
     WRITE_SETTINGS = "write-settings"
     """The certificate in use is committed again, with the right settings."""
     ADOPT = "adopt"
@@ -83,11 +87,17 @@ def _certificate(facts: Facts) -> Need | None:
     return None if facts.has_secret or facts.proves_itself else Need.CREDENTIAL
 
 
-def _new_key(facts: Facts) -> Need | None:
+def _room(facts: Facts) -> Need | None:
     """What is in the slot is given up only if that was said."""
-    if not facts.is_empty and not facts.may_replace:
-        return Need.CONSENT
-    return _certificate(facts)
+    return None if facts.is_empty or facts.may_replace else Need.CONSENT
+
+
+def _new_key(facts: Facts) -> Need | None:
+    return _room(facts) or _certificate(facts)
+
+
+def _restored(facts: Facts) -> Need | None:
+    return _room(facts) or _settable(facts)
 
 
 def _job(facts: Facts) -> Need | None:
@@ -130,6 +140,16 @@ DEEDS: Mapping[Action, Deed] = {
     ),
     Action.NEW_KEY: Deed(
         "make a new key, and have it certified and published", _new_key, _credential_in_force
+    ),
+    Action.RESTORE: Deed(
+        "give the phone its key back out of the vault, and the certificate of the ledger",
+        _restored,
+        _credential_in_force,
+    ),
+    Action.RETRIEVE: Deed(
+        "give the phone its key back out of the vault, and have it certified and published",
+        _new_key,
+        _credential_in_force,
     ),
     Action.WRITE_SETTINGS: Deed(
         "write user, Web Services and Registrar, with the same certificate",

@@ -79,11 +79,14 @@ class Facts:
         begun: The unfinished job.
         kept: Whether the ledger keeps a usable certificate for a key in the slot, other than the
             one in use.
+        stored: Whether the vault has a pair of this user and phone.
+        restorable: Whether the ledger keeps a usable certificate for that pair.
         recorded: Whether the ledger knows the certificate in use.
         published: Whether the Registrar accepts the certificate; None where it was not asked.
         reach: Whether the Web Services can be asked.
         has_secret: Whether something but the phone's certificate can prove the user.
         may_replace: Whether what is in the slot may be replaced by a new key.
+        takes_keys: Whether it takes a key that it did not make itself.
         takes_clock: Whether its clock can be set.
         takes_roots: Whether it takes trusted roots.
         takes_settings: Whether it can be told its user and servers.
@@ -99,11 +102,14 @@ class Facts:
     owner: Owner = Owner.EXPECTED
     begun: Begun = Begun.NOTHING
     kept: bool = False
+    stored: bool = False
+    restorable: bool = False
     recorded: bool = False
     published: bool | None = None
     reach: Reach = Reach.OFFLINE
     has_secret: bool = False
     may_replace: bool = False
+    takes_keys: bool = True
     takes_clock: bool = True
     takes_roots: bool = True
     takes_settings: bool = True
@@ -118,6 +124,11 @@ class Facts:
     def is_empty(self) -> bool:
         """Whether there is nothing in the slot that could be lost."""
         return self.held is Held.NONE and not self.has_key and not self.has_pending
+
+    @property
+    def has_lost_its_key(self) -> bool:
+        """Whether the slot has no key that its certificate is for, and none that waits."""
+        return self.is_empty or (self.held is Held.OTHER_KEY and not self.has_pending)
 
     @property
     def proves_itself(self) -> bool:

@@ -1,6 +1,6 @@
 """Look: gather the facts of one phone, from itself, from the ledger, and from its servers."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -23,13 +23,28 @@ from usbprov.errors import CertificateNotAccepted, ObjectUnreadable, UsbprovErro
 from usbprov.ledger.ledger import Ledger
 from usbprov.ledger.records import JobRecord
 from usbprov.net.credentials import CertificateCredential
-from usbprov.phone.contract import SIGN_IN_SLOT, Capability, ObjectKind, Phone, PhoneInfo
+from usbprov.phone.contract import (
+    SIGN_IN_SLOT,
+    Capability,
+    ObjectKind,
+    Phone,
+    PhoneIdentity,
+    PhoneInfo,
+)
 from usbprov.phone.endpoint import endpoint_of
 from usbprov.pki.certificates import load_certificate
 from usbprov.pki.keys import key_digest
 from usbprov.tape.clock import now
 from usbprov.webservices.trust.servers import registrar_address, web_services_address
 from usbprov.webservices.trust.view import PhoneView
+
+
+@dataclass(frozen=True)
+class StoredPair:
+    """A pair in the vault that belongs to a phone: its user (SIP URI), and its key's digest."""
+
+    user: str
+    sha256: str
 
 
 @dataclass(frozen=True)
@@ -43,6 +58,7 @@ class Inquest:
         wish: What the caller says.
         has_secret: Says whether something but the phone's certificate can prove the user; asked
             only where that counts.
+        stored: Returns the pairs that the vault has for a phone; no passphrase is needed for that.
         slot: The slot that is looked at.
         may_replace: Whether what is in the slot may be replaced.
     """
@@ -52,6 +68,7 @@ class Inquest:
     network: Network | None = None
     wish: Wish = field(default_factory=Wish)
     has_secret: Callable[[], bool] = lambda: False
+    stored: Callable[[PhoneIdentity], Sequence[StoredPair]] = lambda _phone: ()
     slot: int = 0
     may_replace: bool = False
 
@@ -70,6 +87,8 @@ class Sight:
         certificate: The one in use (DER), if it can be read.
         unfinished: The job to go on with.
         kept: A certificate of the ledger that the phone lacks.
+        stored: The vault's pair of user and phone.
+        restorable: A certificate of the ledger for that pair.
         trouble: Why the Web Services cannot be asked.
         holder: The user whom the certificate in use names.
         last: The phone's newest job that came to anything.
@@ -83,6 +102,8 @@ class Sight:
     certificate: bytes | None = None
     unfinished: Unfinished | None = None
     kept: KeptCertificate | None = None
+    stored: StoredPair | None = None
+    restorable: KeptCertificate | None = None
     trouble: UsbprovError | None = None
     holder: str | None = None
     last: JobRecord | None = None
@@ -117,12 +138,16 @@ class _Looking:
     def sight(self) -> Sight:
         unfinished = self._memory.unfinished(self._at.wish)
         kept = self._memory.kept(self._wish.user or self._holder, self._usable_certificate())
+        stored = self._stored()
+        restorable = self._memory.kept_for(stored.sha256, stored.user) if stored else None
         facts = self._about_phone(Facts(held=self._held, may_replace=self._at.may_replace))
         facts = replace(
             facts,
             owner=self._owner(),
             begun=unfinished.stage if unfinished else Begun.NOTHING,
             kept=kept is not None,
+            stored=stored is not None,
+            restorable=restorable is not None,
             recorded=self._memory.has_recorded(self._slot.active_certificate),
         )
         facts = self._about_servers(facts)
@@ -136,6 +161,8 @@ class _Looking:
             self._der,
             unfinished,
             kept,
+            stored,
+            restorable,
             self._trouble,
             self._holder,
             self._memory.last(),
@@ -154,11 +181,20 @@ class _Looking:
             has_pending=self._slot.pending_key is not None,
             clock_off=None if behind is None else abs(behind) > TOLERANCE,
             settings=settings,
+            takes_keys=Capability.IMPORT_KEY in can,
             takes_clock=Capability.SET_CLOCK in can,
             takes_roots=Capability.TRUST_STORE in can,
             takes_settings=Capability.CONFIGURE in can,
             signs=Capability.SIGN in can,
         )
+
+    def _stored(self) -> StoredPair | None:
+        """Return the vault's pair of this phone and the user whose it is to be."""
+        wanted = (self._wish.user or "").lower()
+        found = [p for p in self._at.stored(self._info.identity) if p.user.lower() == wanted]
+        if found:
+            self._lines.append(("vault", f"it has a key pair of {found[0].user} and this phone"))
+        return found[0] if found else None
 
     def _behind(self) -> timedelta | None:
         return None if self._info.clock is None else now() - self._info.clock

@@ -99,8 +99,14 @@ class Remembered:
         stage = self._stage(last)
         return None if stage is Begun.NOTHING else Unfinished(last, stage)
 
+    @property
+    def _key(self) -> str | None:
+        """The digest of the key that a COMMIT would take, or None."""
+        key = self.slot.pending_key or self.slot.active_key
+        return key.sha256 if key else None
+
     def _stage(self, job: JobRecord) -> Begun:
-        certificate = self._usable(job)
+        certificate = self._usable(job, self._key)
         if certificate is not None:
             return self._stage_issued(job, certificate)
         pending = self.slot.pending_key
@@ -114,14 +120,13 @@ class Remembered:
         tried = any(step.name == StepName.INSTALL for step in self.ledger.steps(job.id))
         return Begun.WRITING if tried else Begun.ISSUED
 
-    def _usable(self, job: JobRecord) -> x509.Certificate | None:
-        """Return the job's certificate if it is for the key that a COMMIT would take, and fit."""
+    def _usable(self, job: JobRecord, key: str | None) -> x509.Certificate | None:
+        """Return the job's certificate if it is for the key with this digest, and fit."""
         der = self.ledger.artifact(job.id, ArtifactKind.CERTIFICATE)
-        key = self.slot.pending_key or self.slot.active_key
-        if der is None or key is None:
+        if der is None:
             return None
         certificate = load_certificate(der)
-        is_for_key = key_digest(certificate.public_key()) == key.sha256
+        is_for_key = key_digest(certificate.public_key()) == key
         return certificate if is_for_key and not unfitness(certificate, job.user) else None
 
     def kept(self, user: str | None, in_use: x509.Certificate | None) -> KeptCertificate | None:
@@ -134,14 +139,18 @@ class Remembered:
             user: Whose it must be, or None.
             in_use: The one in the slot, if it can be used.
         """
-        found = max(self._all_usable(user), key=_begin, default=None)
+        found = self.kept_for(self._key, user)
         if found is None or (in_use and _begin(found) <= in_use.not_valid_before_utc):
             return None
         return found
 
-    def _all_usable(self, user: str | None) -> Iterator[KeptCertificate]:
+    def kept_for(self, key: str | None, user: str | None) -> KeptCertificate | None:
+        """Return the last certificate for the key with this digest; ``user`` None is any user."""
+        return max(self._all_usable(key, user), key=_begin, default=None)
+
+    def _all_usable(self, key: str | None, user: str | None) -> Iterator[KeptCertificate]:
         for job in self.jobs:
-            certificate = self._usable(job)
+            certificate = self._usable(job, key)
             der = certificate and self.ledger.artifact(job.id, ArtifactKind.CERTIFICATE)
             if certificate and der and not unfitness(certificate, user):
                 yield KeptCertificate(job, der)

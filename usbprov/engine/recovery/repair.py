@@ -23,6 +23,7 @@ from usbprov.engine.steps.check import CheckStep
 from usbprov.engine.steps.clock import ClockStep
 from usbprov.engine.steps.contract import Step
 from usbprov.engine.steps.install import InstallStep
+from usbprov.engine.steps.key import KeyStep
 from usbprov.engine.steps.prove import ProveStep
 from usbprov.engine.steps.sign_in import SignInStep
 from usbprov.engine.steps.table import STEPS
@@ -39,10 +40,11 @@ from usbprov.net.credentials import Way
 
 Planner = Callable[[Job, Sequence[Step]], Plan]
 
-_WHOLE = frozenset({Action.FINISH, Action.CERTIFY, Action.NEW_KEY})
+_WHOLE = frozenset({Action.FINISH, Action.CERTIFY, Action.NEW_KEY, Action.RETRIEVE})
 """Actions that are the whole job; the others keep the certificate that there is."""
 
-_INSTALLS = frozenset({Action.REINSTALL, Action.WRITE_SETTINGS})
+_INSTALLS = frozenset({Action.REINSTALL, Action.RESTORE, Action.WRITE_SETTINGS})
+_VAULTS = frozenset({Action.RESTORE, Action.RETRIEVE})
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,8 @@ def _completed(order: Order, sight: Sight, actions: frozenset[Action]) -> Order:
         return replace(order, key=KeySource(unfinished.job.key_source))
     if Action.NEW_KEY in actions:
         return replace(order, replace=sight.facts.may_replace)
+    if actions & _VAULTS:
+        return replace(order, key=KeySource.VAULT, replace=sight.facts.may_replace)
     return replace(order, key=KeySource.EXISTING, replace=True)
 
 
@@ -186,6 +190,7 @@ def _parts(sight: Sight, actions: frozenset[Action], left: UsbprovError | None) 
     wanted: Mapping[StepName, bool] = {
         StepName.CLOCK: Action.SET_CLOCK in actions,
         StepName.TRUST: Action.ADD_ROOTS in actions,
+        StepName.KEY: Action.RESTORE in actions,
         StepName.PUBLISH: recall is not None,
         StepName.CHECK: recall is not None,
         StepName.INSTALL: bool(actions & _INSTALLS),
@@ -195,6 +200,7 @@ def _parts(sight: Sight, actions: frozenset[Action], left: UsbprovError | None) 
     made: Mapping[StepName, Step | None] = {
         StepName.CLOCK: ClockStep(),
         StepName.TRUST: RootsStep(),
+        StepName.KEY: KeyStep(),
         StepName.PUBLISH: recall,
         StepName.CHECK: CheckStep(),
         StepName.INSTALL: InstallStep(),
@@ -210,6 +216,9 @@ def _recall(
     """Return what takes up the certificate that is kept; one that is of no use is left."""
     if left and not actions & _INSTALLS:
         return None
+    if Action.RESTORE in actions and sight.restorable is not None:
+        kept = sight.restorable
+        return RecallStep(kept.der, f"job {kept.job.id} of the ledger")
     if Action.REINSTALL in actions and sight.kept is not None:
         return RecallStep(sight.kept.der, f"job {sight.kept.job.id} of the ledger")
     if sight.certificate is not None and sight.facts.is_usable:
@@ -221,7 +230,7 @@ def _partial(sight: Sight, left: UsbprovError | None) -> Planner:
     """Make a job of its own, or, where one waits to be finished, do it within that one."""
 
     def plan(job: Job, _steps: Sequence[Step]) -> Plan:
-        job.key_source = KeySource.EXISTING
+        job.key_source = known(job.order.key)
         return Plan(new_job(job), _waiting(sight, left), None, (), left)
 
     return plan

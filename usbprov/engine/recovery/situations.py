@@ -107,6 +107,20 @@ SITUATIONS: tuple[Situation, ...] = (
         "all is in place; only the proof is missing",
     ),
     Situation(
+        "key-and-certificate-kept",
+        "the phone has lost its key; the vault has it, and the ledger a certificate for it",
+        lambda facts: facts.has_lost_its_key and facts.restorable and facts.takes_keys,
+        (Action.RESTORE,),
+        "both are put back; no server is asked",
+    ),
+    Situation(
+        "key-in-vault",
+        "the phone has lost its key, and the vault has it",
+        lambda facts: facts.has_lost_its_key and facts.stored and facts.takes_keys,
+        (Action.RETRIEVE,),
+        "a key that was stored is used; it needs a new certificate",
+    ),
+    Situation(
         "key-mismatch",
         "the certificate in the phone is for another key than its own, or its key is lost",
         lambda facts: facts.held is Held.OTHER_KEY,

@@ -47,7 +47,7 @@ class RecallStep:
         if job.user:
             job.ledger.set_user(known(job.record).id, job.user)
         job.certificate = self._certificate
-        job.key_sha256 = key_digest(certificate.public_key())
+        job.key_sha256 = job.key_sha256 or key_digest(certificate.public_key())
         job.keep(ArtifactKind.CERTIFICATE, self._certificate)
         return f"not asked for again; taken from {self._source}"
 

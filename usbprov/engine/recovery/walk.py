@@ -92,9 +92,11 @@ def _carried_out(row: Situation, facts: Facts) -> tuple[Need | None, Facts]:
     return None, after
 
 
-_FOR_CREDENTIAL = frozenset(
-    {Action.FINISH, Action.REINSTALL, Action.CERTIFY, Action.NEW_KEY, Action.ADOPT}
-)
+_FOR_CREDENTIAL = frozenset(Action) - {
+    Action.SET_CLOCK,
+    Action.ADD_ROOTS,
+    Action.WRITE_SETTINGS,
+}
 _CREDENTIAL_ROWS = frozenset(
     row.name for row in SITUATIONS if _FOR_CREDENTIAL & set(row.actions) or not row.actions
 )
