@@ -54,6 +54,9 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, ob
         (BASE, "--mac is missing"),
         ([*MAC, "--extension", "1001"], "--web-services-url is missing"),
         ([*MAC, *BASE, "--pin-stdin", "--passphrase-stdin"], "one secret only"),
+        ([*MAC, *BASE, "--vault-passphrase-stdin", "--passphrase-stdin"], "one secret only"),
+        ([*MAC, *BASE, "--key", "vault"], "needs --serial"),
+        ([*MAC, *BASE, "--replaces", "OLD"], "needs --key vault"),
         (["--mac", "nonsense", *BASE], "no MAC address"),
         (["--mac", "01:00:5e:00:00:01", *BASE], "of one device"),
     ],
@@ -69,7 +72,7 @@ def test_prepare_refuses(
 def test_a_short_passphrase_is_refused(tmp_path: Path, capsys, monkeypatch) -> None:
     monkeypatch.setattr(secret, "_prompt", lambda *_: "short")
     error = refused(capsys, "prepare", "--out", str(tmp_path / "out"), *MAC, *BASE)
-    assert "8 characters" in str(error["message"])
+    assert "8 characters at least" in str(error["message"])
 
 
 def test_a_new_passphrase_is_asked_for_twice(tmp_path: Path, capsys, monkeypatch) -> None:

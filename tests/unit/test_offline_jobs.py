@@ -55,6 +55,7 @@ from usbprov.pki.certificates import thumbprint
 from usbprov.pki.keys import from_pkcs8, generate_rsa, key_digest
 from usbprov.pki.limits import ChainLimits, SignatureKind
 from usbprov.pki.scrypt import Cost
+from usbprov.pki.vault.vault import Vault
 
 URL = "https://pool.contoso.test/CertProv/CertProvisioningService.svc"
 REGISTRAR = "fe01.contoso.test"
@@ -104,17 +105,21 @@ class Office:
     def package(self) -> Package:
         return self.opened()[1]
 
-    def prepare(self, blank: Package, *, registrar: str | None = REGISTRAR) -> Result:
+    def prepare(
+        self, blank: Package, *, registrar: str | None = REGISTRAR, **more: object
+    ) -> Result:
         if self.path.exists():
             sealed, package = self.opened()
         else:
             sealed, package = SealedFile(self.path, LOCK), blank
         paper = PaperPhone(sealed, package)
         key = KeySource.EXISTING if package.request else KeySource.HOST
-        order = Order(URL, CredentialOrder((Way.PIN,), "1001"), registrar=registrar, key=key)
+        given = {"registrar": registrar, "key": key} | more
+        order = Order(URL, CredentialOrder((Way.PIN,), "1001"), **given)
         job = Job(
             order, paper, self.ledger, lambda: self.services, self.pin, lambda: self.registrar
         )
+        job.vault = Vault(self.path.parent / "vault", lambda _: "the vault's words", cost=CHEAP)
         job.retries, job.make_key = RetryPolicy(attempts=1), lambda _bits: next(KEYS)
         return Runner(job, lambda _event: None, prepare_course(paper)).run()
 
@@ -236,6 +241,18 @@ def test_the_phones_present_key_is_renewed(office: Office, desk: Desk) -> None:
     assert desk.phone.slot.active_key == first.key
     assert desk.phone.slot.active_certificate != before
     assert desk.apply(office.package()).outcome is Outcome.ALREADY
+
+
+def test_a_replacement_gets_the_stored_pair_of_the_phone_that_it_replaces(
+    office: Office, desk: Desk
+) -> None:
+    office.prepare(unseen("02:00:00:00:00:0a", "OLD"), key=KeySource.VAULT)
+    stored = office.package().key
+    office.path = office.path.with_name("new.usbprov")
+    office.prepare(unseen(serial="MEM1"), key=KeySource.VAULT, replaces="OLD")
+    assert office.package().key.sha256 == stored.sha256
+    assert desk.apply(office.package()).outcome is Outcome.PROVISIONED
+    assert desk.phone.slot.active_key.sha256 == stored.sha256
 
 
 def test_prepared_twice_nothing_is_asked_again(office: Office) -> None:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from usbprov.cli.secret import new_secret, secret_source
+from usbprov.cli.keeping import passphrase
 from usbprov.cli.settings import current
-from usbprov.errors import JobBusy, UsageError
+from usbprov.errors import JobBusy
 
 if TYPE_CHECKING:
     from usbprov.offline.files import SealedFile
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from usbprov.phone.contract import PhoneIdentity
 
 F = TypeVar("F", bound=Callable[..., object])
-
-SHORTEST_PASSPHRASE = 8
-"""Characters of a new passphrase: the file may get lost on its way, and be tried at leisure."""
 
 _KIND = "passphrase"
 
@@ -53,10 +50,8 @@ def new_file(path: Path, *, stdin: bool, descriptor: int | None) -> "SealedFile"
     from usbprov.offline.envelope import Lock
     from usbprov.offline.files import SealedFile
 
-    passphrase = new_secret(_KIND, stdin=stdin, descriptor=descriptor, who=path.name)
-    if len(passphrase) < SHORTEST_PASSPHRASE:
-        raise UsageError(f"the passphrase must have {SHORTEST_PASSPHRASE} characters or more")
-    return SealedFile(path, Lock.new(passphrase))
+    words = passphrase(_KIND, stdin=stdin, descriptor=descriptor, who=path.name, new=True)
+    return SealedFile(path, Lock.new(words))
 
 
 def opened(path: Path, *, stdin: bool, descriptor: int | None) -> "tuple[SealedFile, Package]":
@@ -68,8 +63,8 @@ def opened(path: Path, *, stdin: bool, descriptor: int | None) -> "tuple[SealedF
     """
     from usbprov.offline.files import open_sealed
 
-    ask = secret_source(_KIND, stdin=stdin, descriptor=descriptor, who=path.name)
-    return open_sealed(path, ask())
+    words = passphrase(_KIND, stdin=stdin, descriptor=descriptor, who=path.name, new=False)
+    return open_sealed(path, words)
 
 
 @contextlib.contextmanager

@@ -63,8 +63,7 @@ COST = Cost(1 << 17, 8, 1)
 
 _LEAST_N = 1 << 12
 _MOST_MEMORY = (1 << 28) + (1 << 20)
-"""Bytes: those of N = 2^18, and a little. A carried file may be a stranger's: it gets less than
-one of this computer's vault."""
+"""Bytes: those of N = 2^18. A carried file may be a stranger's, so it gets less than a vault's."""
 
 
 def _is_bearable(cost: Cost) -> bool:

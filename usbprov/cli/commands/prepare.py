@@ -17,6 +17,7 @@ from usbprov.cli.credentials import (
     credential_order,
     secret_of,
 )
+from usbprov.cli.keeping import Keeping, keeping_options
 from usbprov.cli.options import json_option, old_tls_option, retry_option
 from usbprov.cli.provisioning import Manner, job_for, run_shown
 from usbprov.cli.servers import ca_file_option, discover_option, discovered
@@ -84,7 +85,7 @@ class _Phone:
 @retry_option
 @click.option(
     "--key",
-    type=click.Choice([KeySource.HOST.value]),
+    type=click.Choice([KeySource.HOST.value, KeySource.VAULT.value]),
     help="Who makes the key: this computer, but where --request has the phone's.",
 )
 @click.option(
@@ -94,6 +95,12 @@ class _Phone:
     show_default=True,
     help="Length of the RSA key that is made here.",
 )
+@click.option(
+    "--replaces",
+    metavar="SERIAL|MAC",
+    help="With --key vault: the user's key pair of the phone that this one replaces.",
+)
+@keeping_options
 @click.option("--no-sign-in", is_flag=True, help="Do not sign in with the new certificate.")
 @json_option
 def prepare(
@@ -113,6 +120,7 @@ def prepare(
     retry_seconds: float,
     key: str | None,
     key_bits: str,
+    replaces: str | None,
     no_sign_in: bool,
     as_json: bool,
     **given: Any,
@@ -132,11 +140,15 @@ def prepare(
       usbprov prepare --mac 00:04:f2:ab:cd:ef --extension 1001 --web-services-url URL \\
         --out alice.usbprov
       usbprov prepare --request alice.request --extension 1001 --out alice.usbprov
+      usbprov prepare --mac 0004f2abcdef --serial NEW --key vault --replaces OLD \
+        --extension 1001 --web-services-url URL --out alice.usbprov
       usbprov prepare --mac 0004f2abcdef --extension 1001 --pin-fd 3 --passphrase-fd 4 \\
         --discover --out alice.usbprov --json 3< pin 4< passphrase
     """
+    keeping = Keeping.taken_from(given)
     phone, options = _Phone(request, mac, serial, model), CredentialOptions(**given)
-    _one_reader(options, passphrase_stdin=passphrase_stdin)
+    _check_key(phone, key, replaces)
+    _one_reader(options, keeping, passphrase_stdin=passphrase_stdin)
     asked = _read(phone)
     if asked:
         user, web_services_url, registrar = _agreed(asked, user, web_services_url, registrar)
@@ -151,14 +163,13 @@ def prepare(
         credential_order(options),
         user=sip_uri(user),
         registrar=registrar and str(RegistrarAddress.parse(registrar)),
-        key=KeySource.EXISTING if asked else KeySource.HOST,
+        key=KeySource.EXISTING if asked else KeySource(key or KeySource.HOST),
         bits=int(key_bits),
         slot=asked.slot if asked else 0,
         old_tls=servers.old_tls(),
         sign_in=not no_sign_in,
+        replaces=replaces,
     )
-    if key and asked:
-        raise UsageError("--key host and --request do not go together: the phone has made its key")
     manner = Manner(
         ca_file,
         as_json=as_json,
@@ -166,6 +177,7 @@ def prepare(
         site=servers,
         retries=RetryPolicy(seconds=retry_seconds),
         tape=False,
+        keeping=keeping,
     )
     secret = secret_of(options, user)
     with locked(out):
@@ -174,9 +186,19 @@ def prepare(
     _show(result, out, asked, manner)
 
 
-def _one_reader(options: CredentialOptions, *, passphrase_stdin: bool) -> None:
-    if passphrase_stdin and (options.pin_stdin or options.password_stdin):
-        raise UsageError("standard input has one secret only: give the other by --…-fd")
+def _check_key(phone: _Phone, key: str | None, replaces: str | None) -> None:
+    if key and phone.request:
+        raise UsageError(f"--key {key} and --request do not go together: the phone made its key")
+    if key == KeySource.VAULT and not phone.serial:
+        raise UsageError("--key vault needs --serial: a pair is bound to serial number and MAC")
+    if replaces and key != KeySource.VAULT:
+        raise UsageError("--replaces needs --key vault")
+
+
+def _one_reader(options: CredentialOptions, keeping: Keeping, *, passphrase_stdin: bool) -> None:
+    vaults = keeping.vault_passphrase_stdin
+    if passphrase_stdin and (options.pin_stdin or options.password_stdin or vaults):
+        raise UsageError("standard input has one secret only: give the others by --…-fd")
 
 
 def _read(phone: _Phone) -> "RequestFile | None":

@@ -79,12 +79,16 @@ class PaperKeyStep(KeyStep):
 
     def run(self, job: Job) -> str:
         """Make it, and have it in the file; or take the phone's out of its request."""
-        super().run(job)
+        learnt = super().run(job)
+        if job.key_source is KeySource.VAULT:
+            return learnt
         return f"{self._where(job)}, SHA-256 {known(job.key_sha256)[:16]}…"
 
     def _where(self, job: Job) -> str:
         if job.key_source is KeySource.EXISTING:
             return "the phone's, by its request"
+        if job.key_source is KeySource.VAULT:
+            return f"of the vault's pair, into {job.phone.facts.port_path}"
         return f"made on this computer, RSA {job.order.bits}, into {job.phone.facts.port_path}"
 
 
