@@ -140,7 +140,7 @@ def prepare(
       usbprov prepare --mac 00:04:f2:ab:cd:ef --extension 1001 --web-services-url URL \\
         --out alice.usbprov
       usbprov prepare --request alice.request --extension 1001 --out alice.usbprov
-      usbprov prepare --mac 0004f2abcdef --serial NEW --key vault --replaces OLD \
+      usbprov prepare --mac 0004f2abcdef --serial NEW --key vault --replaces OLD \\
         --extension 1001 --web-services-url URL --out alice.usbprov
       usbprov prepare --mac 0004f2abcdef --extension 1001 --pin-fd 3 --passphrase-fd 4 \\
         --discover --out alice.usbprov --json 3< pin 4< passphrase
