@@ -173,6 +173,10 @@ def unseen(mac: str = "02:00:00:00:00:01", serial: str | None = None) -> Package
     return Package(present(), unseen_phone(mac, serial, None))
 
 
+def interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
 def asked(request: RequestFile) -> Package:
     phone = replace(request.phone, clock=None, slots=())
     return Package(
@@ -224,6 +228,23 @@ def test_a_phone_made_key_goes_in_two_rounds(office: Office, desk: Desk) -> None
     assert desk.phone.slot.active_key == request.key
     assert desk.phone.calls.count("generate_key") == 1
     assert [job.state for job in desk.ledger.jobs()] == [JobState.DONE]
+
+
+def test_one_computer_may_be_carried_itself(office: Office, desk: Desk) -> None:
+    """Then both halves are in one ledger."""
+    desk.ledger = office.ledger
+    office.prepare(unseen(serial="MEM1"))
+    assert desk.apply(office.package()).outcome is Outcome.PROVISIONED
+    assert desk.apply(office.package()).outcome is Outcome.ALREADY
+
+    desk.phone = MemoryPhone(serial="MEM2", mac="02:00:00:00:00:02")
+    office.path = office.path.with_name("second.usbprov")
+    request = desk.ask()
+    office.prepare(asked(request))
+    assert desk.apply(office.package()).outcome is Outcome.PROVISIONED
+    assert desk.phone.slot.active_key == request.key
+    assert desk.phone.calls.count("generate_key") == 1
+    assert not [job for job in office.ledger.jobs() if job.state is JobState.OPEN]
 
 
 def test_the_phones_present_key_is_renewed(office: Office, desk: Desk) -> None:
@@ -331,11 +352,8 @@ def test_the_key_is_in_the_file_before_the_server_is_asked(office: Office) -> No
 def test_an_answer_that_came_is_not_asked_for_again(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(self: PaperPhone, *_: object) -> None:
-        raise KeyboardInterrupt
-
     with monkeypatch.context() as patch:
-        patch.setattr(PaperPhone, "install", full)
+        patch.setattr(PaperPhone, "install", interrupt)
         with pytest.raises(Interrupted):
             office.prepare(unseen())
     assert office.package().certificate is None
@@ -343,6 +361,23 @@ def test_an_answer_that_came_is_not_asked_for_again(
     assert office.prepare(unseen()).outcome is Outcome.PREPARED
     assert office.services.calls.count("publish") == 1
     assert office.pins == pins
+
+
+def test_a_begun_file_that_was_lost_is_made_again_with_the_same_key(
+    office: Office, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ledger has the answer, and the key sealed, until a file is proved to hold it."""
+    with monkeypatch.context() as patch:
+        patch.setattr(PaperPhone, "install", interrupt)
+        with pytest.raises(Interrupted):
+            office.prepare(unseen())
+    key = office.package().key
+    office.path.unlink()
+    assert office.prepare(unseen()).outcome is Outcome.PREPARED
+    assert office.package().key == key
+    assert office.services.calls.count("publish") == 1
+    assert desk.apply(office.package()).outcome is Outcome.PROVISIONED
+    assert thumbprint(ROOT) in desk.phone.roots
 
 
 def test_without_its_ledger_a_begun_file_keeps_its_key(office: Office, tmp_path: Path) -> None:
