@@ -79,7 +79,8 @@ class _Presence:
     @property
     def settled(self) -> bool:
         """Whether all that is to be told of it was told."""
-        return self.reported == self.device.facts
+        facts = self.device.facts
+        return self.reported is facts or self.reported == facts  # mostly the same object
 
 
 class Tracker:
@@ -97,6 +98,7 @@ class Tracker:
         self._is_whole = is_whole
         self._settling = settling
         self._present: dict[str, _Presence] = {}
+        self._devices: Sequence[AttachedDevice] = ()
 
     @property
     def unsettled(self) -> bool:
@@ -107,9 +109,12 @@ class Tracker:
         """Take a look at the bus, and return what happened since the last: first who left.
 
         Args:
-            devices: All that is there.
+            devices: All that is there; not to be changed afterwards.
             now: When that was, in seconds of any clock that only goes forward.
         """
+        if devices is self._devices and not self.unsettled:
+            return []
+        self._devices = devices
         there = {device.facts.port_path: device for device in devices}
         events: list[Event] = []
         for place, presence in list(self._present.items()):
