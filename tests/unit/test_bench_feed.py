@@ -1,7 +1,10 @@
 """The feed: a reader gets what is, then what changes, and a slow one only the newest."""
 
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
+
+import pytest
 
 from usbprov.bench.feed import Feed
 from usbprov.bench.states import PortState
@@ -70,3 +73,12 @@ def test_nothing_is_kept_for_a_reader_that_is_closed() -> None:
     reader.close()
     feed.publish(port(1))
     assert reader.next(0) == []
+
+
+def test_a_view_that_changes_is_another_with_the_rest_as_it_was() -> None:
+    before = port(1)
+    after = before.changed({"step": "key", "number": 2})
+    assert after == replace(before, step="key", number=2)
+    assert before == port(1)
+    with pytest.raises(TypeError, match="percents"):
+        before.changed({"percents": 7})

@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any
@@ -134,7 +133,8 @@ class Desk:
     def _change(self, state: PortState | None, changes: dict[str, Any]) -> None:
         """Make the next view and publish it; the lock is held, so that the numbers are in order."""
         before = self._view
+        changes = {**changes, "number": self._numbers.next()}
         if state is not None and state is not before.state:
-            changes = {**changes, "state": state, "since": datetime.now(UTC)}
-        self._view = replace(before, **changes, number=self._numbers.next())
+            changes |= {"state": state, "since": datetime.now(UTC)}
+        self._view = before.changed(changes)
         self._feed.publish(self._view)

@@ -5,8 +5,9 @@ included), a body that is carried and not read.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Self
 
 HEADER_BYTES = 64 * 1024
@@ -58,8 +59,16 @@ class Headers:
 
     def all(self, name: str) -> tuple[str, ...]:
         """Return the values of all headers of a name, whatever its case, or in compact form."""
-        wanted = _full(name)
-        return tuple(value for found, value in self.fields if _full(found) == wanted)
+        return self._by_name.get(_full(name), ())
+
+    @cached_property
+    def _by_name(self) -> Mapping[str, tuple[str, ...]]:
+        """The values by their header's name in full: a signature looks for some thirty names."""
+        found: dict[str, tuple[str, ...]] = {}
+        for name, value in self.fields:
+            full = _full(name)
+            found[full] = (*found.get(full, ()), value)
+        return found
 
     def get(self, name: str) -> str:
         """Return the first value of a name, or ``""``."""
