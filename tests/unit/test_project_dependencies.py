@@ -24,7 +24,7 @@ def names(requirements):
 RUNTIME = names(PROJECT["dependencies"])
 EXTRAS = {
     extra: names(PROJECT["optional-dependencies"][extra])
-    for extra in ("kerberos", "lab", "labels", "ldap", "postgres", "web", "xlsx")
+    for extra in ("kerberos", "keyring", "lab", "labels", "ldap", "postgres", "web", "xlsx")
 }
 LAB = RUNTIME | EXTRAS["lab"]
 PLACES = {
@@ -35,6 +35,7 @@ PLACES = {
     ROOT / "usbprov" / "lab": "lab",
     ROOT / "usbprov" / "lab" / "registrar" / "kerberos.py": "kerberos",
     ROOT / "usbprov" / "net" / "kerberos.py": "kerberos",
+    ROOT / "usbprov" / "pki" / "keyrings.py": "keyring",
     ROOT / "usbprov" / "webservices" / "trust" / "ldap.py": "ldap",
     ROOT / "usbprov" / "ledger" / "postgres.py": "postgres",
     ROOT / "usbprov" / "ledger" / "together.py": "postgres",

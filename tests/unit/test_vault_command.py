@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from usbprov.cli.keeping import Keeping
 from usbprov.cli.main import run
+from usbprov.engine.job import known
 from usbprov.errors import KeyringMissing, KeyringUnusable, UsageError
 from usbprov.pki.keys import generate_rsa
 from usbprov.pki.scrypt import Cost
@@ -272,3 +273,61 @@ def test_replaces_needs_the_vault(capsys: pytest.CaptureFixture[str], folder: Pa
     command = ["provision", "--extension", "1", "--web-services-url", "https://a.test/x.svc"]
     assert run([*command, "--replaces", "OLD1"]) == 2
     assert "--replaces needs --key vault" in capsys.readouterr().err
+
+
+def test_the_library_itself_with_a_keyring_in_memory(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, typed: Callable[[str], str]
+) -> None:
+    keyring = pytest.importorskip("keyring")
+    from keyring.backend import KeyringBackend
+    from keyring.errors import NoKeyringError
+
+    kept: dict[tuple[str, str], str] = {}
+
+    class InMemory(KeyringBackend):
+        priority = 1
+
+        def get_password(self, service: str, username: str) -> str | None:
+            return kept.get((service, username))
+
+        def set_password(self, service: str, username: str, password: str) -> None:
+            kept[service, username] = password
+
+    class Headless(KeyringBackend):
+        priority = 0
+
+        def get_password(self, service: str, username: str) -> str | None:
+            raise NoKeyringError(WORDS)
+
+        def set_password(self, service: str, username: str, password: str) -> None:
+            raise NoKeyringError(WORDS)
+
+    before = keyring.get_keyring()
+    try:
+        keyring.set_keyring(InMemory())
+        Keeping(
+            vault_dir=folder, vault_passphrase_fd=int(typed(WORDS)), vault_keyring=True
+        ).vault().unlock()
+        assert list(kept.values()) == [WORDS]
+        keyring.set_keyring(Headless())
+        with pytest.raises(KeyringUnusable, match="NoKeyringError"):
+            Keeping(vault_dir=folder, vault_keyring=True).vault().unlock()
+    finally:
+        keyring.set_keyring(before)
+
+
+def test_the_sealing_key_in_the_keyring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from usbprov.ledger.ledger import Ledger
+
+    library = memory_keyring()
+    monkeypatch.setitem(sys.modules, "keyring", library)
+    with Ledger(tmp_path / "ledger.sqlite3") as ledger:
+        made = known(Keeping(sealing_keyring=True).sealing)(ledger)
+        again = known(Keeping(sealing_keyring=True).sealing)(ledger)
+        assert again.open(made.seal(b"key", b"a"), b"a") == b"key"
+        assert not list(tmp_path.glob("*.sealing-key"))
+        (place,) = library.kept
+        library.kept[place] = "no key"
+        with pytest.raises(KeyringUnusable):
+            known(Keeping(sealing_keyring=True).sealing)(ledger)
+    assert Keeping().sealing is None

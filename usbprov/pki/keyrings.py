@@ -3,12 +3,9 @@
 Through the library ``keyring``, an extra, which is imported when it is first needed.
 """
 
-import importlib
-from typing import Any
+from types import ModuleType
 
 from usbprov.errors import KeyringMissing, KeyringUnusable
-
-_LIBRARY = "keyring"
 
 
 def read(service: str, name: str) -> str | None:
@@ -18,21 +15,26 @@ def read(service: str, name: str) -> str | None:
         KeyringMissing: The library is not installed.
         KeyringUnusable: The keyring is locked, or there is none.
     """
-    found = _asking("get_password", service, name)
+    library = _library()
+    try:
+        found = library.get_password(service, name)
+    except Exception as error:  # each keyring has errors of its own; none may show the secret
+        raise KeyringUnusable(type(error).__name__) from None
     return None if found is None else str(found)
 
 
 def write(service: str, name: str, secret: str) -> None:
     """Keep a secret; raises as ``read``."""
-    _asking("set_password", service, name, secret)
-
-
-def _asking(act: str, *arguments: str) -> Any:
+    library = _library()
     try:
-        library = importlib.import_module(_LIBRARY)
-    except ImportError:
-        raise KeyringMissing(_LIBRARY) from None
-    try:
-        return getattr(library, act)(*arguments)
-    except Exception as error:  # each keyring has errors of its own; none may show the secret
+        library.set_password(service, name, secret)
+    except Exception as error:  # as above
         raise KeyringUnusable(type(error).__name__) from None
+
+
+def _library() -> ModuleType:
+    try:
+        import keyring  # noqa: PLC0415 - an extra
+    except ImportError:
+        raise KeyringMissing("keyring") from None
+    return keyring
