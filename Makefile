@@ -93,6 +93,10 @@ bench-link: $(INSTALLED_DEV) ## PUT against a bare loop of pyusb or pyserial, he
 bench-ledger: $(INSTALLED_DEV) ## what a phone costs in the ledger; ARGS=postgresql://USER@HOST/EMPTY
 	$(BIN)/python benchmarks/ledger.py $(ARGS)
 
+.PHONY: bench-vault
+bench-vault: $(INSTALLED_DEV) ## what a guess at a vault's passphrase costs (Linux)
+	$(BIN)/python benchmarks/vault.py $(ARGS)
+
 MINUTES ?= 60
 
 .PHONY: soak
