@@ -1,5 +1,7 @@
 """Every way of saying no becomes the one right error."""
 
+import re
+
 import pytest
 
 from usbprov.errors import (
@@ -144,6 +146,16 @@ def test_words_are_cleaned_cut_and_never_give_a_secret_back() -> None:
     assert isinstance(error, CredentialRefused)
     assert error.words.startswith("PIN *** is wrong 31m long")
     assert len(error.words) == 200
+
+
+@pytest.mark.parametrize("before", ["", " " * 3_995, "x" * 3_995])
+def test_words_never_give_back_a_ticket_or_a_piece_of_a_secret(before: str) -> None:
+    name, signature = "SamlSecurityToken-9aefa7db-5f6a-5068-9958-9b6ad93d8c11", "M6di7OLTaE" * 9
+    words = f"{before}720511 {name} {signature} "
+    error = error_of(answer(500, fault("a:FailedAuthentication", words)), "720511")
+    assert isinstance(error, CredentialRefused)
+    told = error.words.replace("(removed)", "").replace("***", "")
+    assert not re.search(r"[\d+]", told), told
 
 
 def info(content: str) -> Complaint | None:

@@ -19,6 +19,7 @@ from usbprov.errors import (
 )
 from usbprov.net.tls import look_at_chain, trust_error
 from usbprov.pki.certificates import load_certificate, shown_name, thumbprint
+from usbprov.tape.words import without_blobs
 
 Failure = ServiceError | TrustError
 
@@ -104,13 +105,16 @@ def _certificate_line(der: bytes) -> str:
 def cleaned(words: str, secrets: Iterable[str] = ()) -> str:
     """Make a server's words fit for a terminal: one line, no control characters, not too long.
 
+    It may give back what it was sent. So known secrets are taken out before anything is cut, and
+    so is what no person wrote: a piece of a ticket, a share of a key.
+
     Args:
         words: Any text.
         secrets: Texts that were sent and must not come back.
     """
-    words = words[:_WORDS_READ]
     for secret in secrets:
         words = words.replace(secret, "***")
+    words = without_blobs(words)[:_WORDS_READ]
     if not words.isprintable():
         words = "".join(c if c.isprintable() else " " for c in words)
     line = " ".join(words.split())

@@ -16,6 +16,11 @@ def clean(words: str) -> str:
     return to.hidden(fit) if to is not None else fit
 
 
+def without_blobs(words: str) -> str:
+    """Return a text without long runs of base64 and the like: a ticket, a key, a signature."""
+    return _BLOB.sub("(removed)", words)
+
+
 def said(words: str) -> str:
     """Return what somebody else says freely: cut, cleaned, and without long runs of base64."""
-    return _BLOB.sub("(removed)", clean(words[:_MOST]))
+    return without_blobs(clean(words))[:_MOST]
