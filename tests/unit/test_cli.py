@@ -3,14 +3,17 @@
 import io
 import json
 import os
+import re
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from usbprov.cli.failure import end_thread
 from usbprov.cli.main import COMMANDS, run
 from usbprov.cli.secret import secret_source
-from usbprov.errors import ExitCode, UsageError
+from usbprov.errors import ExitCode, ServerBusy, UsageError
 from usbprov.webservices.discovery.report import Discovery, Outcome, Source, SourceReport
 
 
@@ -121,17 +124,43 @@ def test_a_damaged_ledger_is_no_traceback(
     assert "Traceback" not in told
 
 
-def test_a_bug_is_told_in_a_line(
+def test_a_bug_is_told_in_a_line_and_in_the_log_without_its_words(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    def broken() -> None:
-        raise ZeroDivisionError("oops")
+    typed = "PIN 720511"
 
-    monkeypatch.setattr("usbprov.phone.registry.drivers", broken)
-    assert run(["drivers", "--json"]) == ExitCode.INTERNAL
+    def broken() -> None:
+        try:
+            int(typed)
+        except ValueError as error:
+            raise ServerBusy("pool.contoso.test", "try later", None) from error
+
+    def worse() -> None:
+        try:
+            broken()
+        except ServerBusy:
+            raise KeyError(typed) from None
+
+    log = tmp_path / "log"
+    monkeypatch.setattr("usbprov.phone.registry.drivers", worse)
+    assert run(["--log-file", str(log), "drivers", "--json"]) == ExitCode.INTERNAL
+    told, kept = capsys.readouterr(), log.read_text()
+    assert re.search(r"internal error: KeyError at test_cli\.py:\d+\n", told.err)
+    assert re.search(r'"internal error: KeyError at test_cli\.py:\d+"', told.out)
+    assert "Traceback" not in told.err
+    for words in ("ValueError\n", "ServerBusy: pool.contoso.test", "KeyError\n", "in broken"):
+        assert words in kept
+    assert "720511" not in told.out + told.err + kept
+
+
+def test_a_bug_in_a_thread_is_told_as_any_other(capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        raise KeyError("720511")
+    except KeyError as error:
+        end_thread(threading.ExceptHookArgs((KeyError, error, error.__traceback__, None)))
     told = capsys.readouterr().err
-    assert "internal error: ZeroDivisionError: oops" in told
-    assert "Traceback" not in told
+    assert "internal error: KeyError at test_cli.py" in told
+    assert "720511" not in told
 
 
 @pytest.mark.parametrize(

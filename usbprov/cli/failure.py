@@ -3,7 +3,10 @@
 import logging
 import os
 import sys
+import threading
+import traceback
 from collections.abc import Iterable
+from pathlib import Path
 
 import click
 
@@ -57,7 +60,7 @@ def _document(error: BaseException) -> documents.Document:
         return documents.error(UsageError(error.format_message()))
     if isinstance(error, KeyboardInterrupt | click.Abort):
         return documents.error(Interrupted("none", "none", "stopped by the user"))
-    return documents.bug(f"{type(error).__name__}: {error}")
+    return documents.bug(_bug(error))
 
 
 def _tell_shortly(error: UsbprovError) -> int:
@@ -94,10 +97,22 @@ def _hanging(name: str, words: str) -> str:
     return hanging(f"  {name:<14}", words, is_terminal=sys.stderr.isatty())
 
 
+def _bug(error: BaseException) -> str:
+    """Say of what kind a bug is and where it is; its words may be what somebody has typed."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{where}"
+
+
 def _tell_bug(error: BaseException) -> int:
     """Print a bug in a line; the traceback goes to the log, which is there if it was asked for."""
-    words = f"internal error: {type(error).__name__}: {error}"
-    _headline("GEN-00", words)
+    _headline("GEN-00", f"internal error: {_bug(error)}")
     click.echo("  This is a bug. Repeat with --log-file FILE and report it with that.", err=True)
     logger.debug("internal error", exc_info=error)
     return ExitCode.INTERNAL
+
+
+def end_thread(ended: threading.ExceptHookArgs) -> None:
+    """Tell what a thread has ended with as any bug is told; Python would print its words."""
+    if ended.exc_value is not None and not isinstance(ended.exc_value, SystemExit):
+        _tell_bug(ended.exc_value)

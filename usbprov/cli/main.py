@@ -5,6 +5,7 @@ import io
 import os
 import signal
 import sys
+import threading
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -204,6 +205,12 @@ def _terminated(_signal: int, _frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
+def _thread_ended(ended: threading.ExceptHookArgs) -> None:
+    from usbprov.cli.failure import end_thread
+
+    end_thread(ended)
+
+
 def main() -> NoReturn:
     """Entry point of the console script. SIGTERM ends a job as cleanly as Ctrl-C does."""
     for stream in (sys.stdout, sys.stderr):
@@ -214,4 +221,5 @@ def main() -> NoReturn:
     if not sys.warnoptions:  # what a library tells its developers is not for a technician
         warnings.simplefilter("ignore")
     signal.signal(signal.SIGTERM, _terminated)
+    threading.excepthook = _thread_ended
     sys.exit(run(sys.argv[1:]))
