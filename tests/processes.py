@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -164,15 +164,22 @@ class Station:
 
 
 @contextmanager
-def station(folder: Path, phones: int = 1, options: Sequence[str] = ()) -> Iterator[Station]:
-    """Run a lab with phones, as ``usbprov lab up`` in a terminal of its own."""
+def station(
+    folder: Path,
+    phones: int = 1,
+    options: Sequence[str] = (),
+    variables: Mapping[str, str] | None = None,
+) -> Iterator[Station]:
+    """Run a lab with phones, as ``usbprov lab up`` in a terminal of its own.
+
+    ``variables`` are what the lab has in its environment besides.
+    """
     (folder / "home").mkdir(exist_ok=True)
     (folder / "lab").mkdir(mode=0o700, exist_ok=True)
     seed(folder / "lab")
     command = [*PROGRAM, "lab", "up", "--dir", str(folder / "lab"), "--phones", str(phones)]
-    lab = subprocess.Popen(
-        [*command, *options], stdout=subprocess.DEVNULL, env=own_environment(folder)
-    )
+    environment = own_environment(folder) | dict(variables or {})
+    lab = subprocess.Popen([*command, *options], stdout=subprocess.DEVNULL, env=environment)
     facts = folder / "lab" / "lab.json"
     at_station: Station | None = None
     try:

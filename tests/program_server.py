@@ -34,6 +34,9 @@ from typing import NoReturn
 VARIABLE = "USBPROV_QUICK_PYTHON"
 """Names the Python that asks the server. Empty: programs are started as everywhere else."""
 
+SPY = "USBPROV_SPY"
+"""Names a Python file that runs in the program's process before it."""
+
 BESIDE = "--beside"
 """The argument of a server that is beside pytest; a listening descriptor follows."""
 
@@ -227,6 +230,8 @@ def become(request: Request) -> NoReturn:
     sys.argv = [module, *arguments]
     if module != "usbprov":
         del sys.modules[module]  # it runs anew
+    if spy := request.environment.get(SPY):
+        runpy.run_path(spy)
     try:
         runpy.run_module(module, run_name="__main__", alter_sys=True)
     except SystemExit as ending:
