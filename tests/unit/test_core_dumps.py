@@ -1,4 +1,4 @@
-"""A process that has, or had, a private key leaves no core dump."""
+"""A process that has, or had, a private key or another secret leaves no core dump."""
 
 import resource
 import subprocess
@@ -31,6 +31,34 @@ with KeyPool(2048, 1, 0) as keys:
 }
 
 
+TAKERS = {
+    "a PIN is there": """
+import os
+from usbprov.cli.secret import secret_source
+reader, writer = os.pipe()
+os.write(writer, b"720511\\n")
+secret_source("PIN", stdin=False, descriptor=reader, who="")()
+""",
+    "a file of PINs is there": """
+import os
+from pathlib import Path
+from usbprov.bench.secrets import read_secrets
+Path("pins.toml").touch(mode=0o600)
+Path("pins.toml").write_text("[pins]")
+read_secrets(Path("pins.toml"))
+os.unlink("pins.toml")
+""",
+    "a roster is there": """
+import os
+from pathlib import Path
+from usbprov.bench.rosterfile.reading import read_roster
+Path("users.csv").write_text("extension,pin")
+read_roster(Path("users.csv"))
+os.unlink("users.csv")
+""",
+}
+
+
 def crashed(before: str, folder: Path) -> tuple[str, list[Path]]:
     """Crash in a folder of its own; returns the limit and the flag, and what it left there."""
     done = subprocess.run(
@@ -47,6 +75,12 @@ def crashed(before: str, folder: Path) -> tuple[str, list[Path]]:
 @pytest.mark.parametrize("before", MAKERS.values(), ids=list(MAKERS))
 def test_there_is_none(before: str, tmp_path: Path) -> None:
     assert crashed(before, tmp_path) == ("0 0", [])
+
+
+@pytest.mark.parametrize("before", TAKERS.values(), ids=list(TAKERS))
+def test_there_is_none_of_other_secrets(before: str, tmp_path: Path) -> None:
+    """The process is one that others of its user may look at, all the same."""
+    assert crashed(before, tmp_path) == ("1 1", [])
 
 
 def test_a_process_without_a_key_stays_as_it_was(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from usbprov.bench.rosterfile.reading import LARGEST, read_rows, read_sheet
 from usbprov.engine.order import CredentialOrder
 from usbprov.errors import RosterUnreadable, SecretMissing, SecretsInvalid, SecretsUnsafe
 from usbprov.net.credentials import Way
+from usbprov.pki.core_dumps import no_core_files
 
 _OPEN = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
 """Opening a pipe must not wait for whoever writes to it: a pipe is refused."""
@@ -175,6 +176,7 @@ def read_secrets(path: Path) -> FilePins:
         SecretsInvalid: Something in it is wrong; all of it is told.
         RosterUnreadable: It cannot be read at all.
     """
+    no_core_files()
     return FilePins(path, _pins_in(path))
 
 

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 
 from usbprov.errors import UsageError
+from usbprov.pki.core_dumps import no_core_files
 
 MOST_BYTES = 4096
 """A PIN or password is a line; more than this is not one."""
@@ -69,6 +70,7 @@ def _line(descriptor: int, option: str, kind: str) -> str:
 
 
 def _checked(line: bytes, option: str, kind: str) -> str:
+    no_core_files()
     try:
         secret = line.decode("utf-8")
     except UnicodeDecodeError:

@@ -1,8 +1,7 @@
-"""Core dumps are off while a private key is in memory.
+"""Core dumps are off while a private key, or another secret, is in memory.
 
-Called before the first private key is made or read, and never undone: what a key's bytes were
-written to is free afterwards, but not overwritten. A process that never has a private key, because
-the phones make theirs, stays as it was.
+Called before the first secret is made or read, and never undone: what its bytes were written to is
+free afterwards, but not overwritten. A process that never has one stays as it was.
 """
 
 import contextlib
@@ -30,15 +29,27 @@ def no_core_dumps() -> None:
         _not_dumpable()
 
 
-def _limit() -> None:
-    """Set the soft limit; child processes inherit it, too."""
+@functools.cache
+def no_core_files() -> None:
+    """Keep this process from leaving a core file: it has a PIN, a password, or a ticket.
+
+    Those are worth less than a private key, so its files in ``/proc`` stay as they were: whoever
+    runs a bench may look at what it costs. One byte is less than any core file has, and the limit
+    at which Linux starts no program at a pipe, either (``fs/coredump.c``).
+    """
+    _limit(1)
+
+
+def _limit(most_bytes: int = 0) -> None:
+    """Set the soft limit, unless it is lower; child processes inherit it, too."""
     try:
         import resource  # noqa: PLC0415 - Windows has none
     except ImportError:
         return
     with contextlib.suppress(OSError, ValueError):
-        _, most = resource.getrlimit(resource.RLIMIT_CORE)
-        resource.setrlimit(resource.RLIMIT_CORE, (0, most))
+        soft, most = resource.getrlimit(resource.RLIMIT_CORE)
+        if soft == resource.RLIM_INFINITY or soft > most_bytes:
+            resource.setrlimit(resource.RLIMIT_CORE, (most_bytes, most))
 
 
 def _not_dumpable() -> None:

@@ -13,6 +13,7 @@ from lxml import etree
 
 from usbprov.errors import AnswerInvalid, NotOffered
 from usbprov.phone.endpoint import Endpoint
+from usbprov.pki.core_dumps import no_core_files
 from usbprov.webservices.names import (
     CLAIMS_DIALECT,
     REQUEST_ISSUE,
@@ -75,6 +76,7 @@ def read_ticket(document: XmlDocument, endpoint: Endpoint, entropy: bytes) -> Ti
         AnswerInvalid: It lacks something, or has something twice that must be unique, or is the
             answer for another request.
     """
+    no_core_files()
     server = document.server
     response = _only(document.root, "RequestSecurityTokenResponse", server)
     if next(descendants(response, "UserToken"), None) is not None:

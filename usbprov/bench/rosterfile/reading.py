@@ -13,6 +13,7 @@ from usbprov.bench.rosterfile.findings import Finding, errors_of
 from usbprov.bench.rosterfile.values import READERS
 from usbprov.bench.rosterfile.workbook import SIGNATURE, read_workbook
 from usbprov.errors import RosterInvalid, RosterUnreadable
+from usbprov.pki.core_dumps import no_core_files
 
 LARGEST = 16 * 1024 * 1024
 """Bytes of a file that is read."""
@@ -111,6 +112,7 @@ def read_roster(path: Path) -> RosterReading:
         RosterUnreadable: It cannot be read as a table at all.
         WorkbookSupportMissing: It is a workbook, and openpyxl is not installed.
     """
+    no_core_files()  # it may have PINs
     sheet = read_sheet(path)
     columns = find_columns(sheet.heads)
     findings = [*_about_file(sheet, columns), *_about_heads(sheet, columns)]
