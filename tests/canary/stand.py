@@ -29,6 +29,35 @@ password = "{password}"
 
 
 @dataclass
+class Running:
+    """A program that runs, and what it has said so far.
+
+    Attributes:
+        process: The program.
+        name: What is done, for the texts.
+        said: Where the texts are taken down.
+    """
+
+    process: "subprocess.Popen[bytes]"
+    name: str
+    said: dict[str, bytes]
+
+    def line(self) -> str:
+        """Return the next line of its errors."""
+        assert self.process.stderr is not None
+        line = self.process.stderr.readline()
+        self.said[f"{self.name} errors"] = self.said.get(f"{self.name} errors", b"") + line
+        return line.decode()
+
+    def end(self, typed: str = "") -> Ended:
+        """Wait for its end."""
+        out, err = self.process.communicate(typed.encode(), PATIENCE)
+        err = self.said.get(f"{self.name} errors", b"") + err
+        self.said |= {f"{self.name} output": out, f"{self.name} errors": err}
+        return Ended(self.process.returncode, out.decode(), err.decode())
+
+
+@dataclass
 class Stand:
     """A station whose program is spied upon.
 
@@ -81,21 +110,22 @@ class Stand:
         program = [*STARTED] if started else command[:before]
         return [*program, "-vv", "--log-file", str(log), *command[before:]]
 
-    def do(
+    @contextmanager
+    def begun(
         self,
         *arguments: str,
-        typed: str = "",
         stop: str | None = None,
         started: bool = False,
+        passed: Sequence[int] = (),
         **more: str,
-    ) -> Ended:
-        """Do one thing to its end, and take down all that is said.
+    ) -> Iterator[Running]:
+        """Begin one thing, and take down all that is said; it is killed at the end of the block.
 
         Args:
             arguments: The command.
-            typed: Its standard input.
             stop: ``POINT:HOW``, where it comes to a bad end, or None.
             started: Whether it is started as its users do, and looked at from outside.
+            passed: Descriptors that it gets besides.
             more: More of its environment.
         """
         self._count += 1
@@ -107,16 +137,21 @@ class Stand:
             stderr=subprocess.PIPE,
             env=self.environment(stop, started=started) | more,
             cwd=self.work,
+            pass_fds=passed,
         )
         watch = Watch(process.pid)
+        running = Running(process, name, self.said)
         with process, watch if started else nullcontext():  # else they are all the server's
             try:
-                out, err = process.communicate(typed.encode(), PATIENCE)
+                yield running
             finally:
                 process.kill()
-        self.said[f"{name} output"], self.said[f"{name} errors"] = out, err
         self.said[f"{name} processes"] = b"\n".join(watch.seen)
-        return Ended(process.returncode, out.decode(), err.decode())
+
+    def do(self, *arguments: str, typed: str = "", **how: Any) -> Ended:
+        """Do one thing to its end, as ``begun``; ``typed`` is its standard input."""
+        with self.begun(*arguments, **how) as running:
+            return running.end(typed)
 
     # --- what is searched, and for what
 
@@ -185,6 +220,7 @@ def environment_of_spy(folder: Path, *, started: bool = False) -> dict[str, str]
     """Return what has the spy run in a program's process, and has its files where they are seen."""
     places = dict.fromkeys(("XDG_CACHE_HOME", "XDG_DATA_HOME"), str(folder / "home"))
     spying = {SPY: str(spy_file()), "CANARY_FOLDER": str(folder / "spy")}
+    spying["PYTHONDONTWRITEBYTECODE"] = "1"  # or its own files would be taken for the program's
     if started or os.environ.get("USBPROV_QUICK_PYTHON", "") == "":
         spying["PYTHONPATH"] = str(folder / "site")
     return {**places, **spying, "TMPDIR": str(folder / "tmp")}
