@@ -4,11 +4,18 @@ A flow says how it ends and which secrets the spy must have seen meanwhile, so t
 well by doing nothing. The flows of a journey follow each other at one stand.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from signal import SIGKILL
 
-from canary.secrets import PASSWORD, PIN, WRONG_PASSWORD, WRONG_PIN
+from canary.secrets import (
+    NEW_PASSPHRASE,
+    PASSPHRASE,
+    PASSWORD,
+    PIN,
+    WRONG_PASSWORD,
+    WRONG_PIN,
+)
 from canary.stand import NAMES, Stand
 from usbprov.engine.steps.table import STEPS
 
@@ -26,6 +33,7 @@ class Flow:
         code: How it must end; None for a program that ends itself at ``stop``.
         sees: Kinds of secrets that the spy must know after it.
         stop: Where it comes to a bad end, as ``canary.spy`` has it.
+        lines: What can be read at further descriptors.
         says: What must be in output or errors, so that the flow is what it seems to be.
     """
 
@@ -35,17 +43,25 @@ class Flow:
     code: int | None = 0
     sees: frozenset[str] = frozenset()
     stop: str | None = None
+    lines: Mapping[int, str] = field(default_factory=dict)
     says: str = ""
 
     def go(self, at: Stand) -> None:
         """Do it, and check that it was done."""
-        ended = at.do(*self.command.split(), *self.options(at), typed=self.typed, stop=self.stop)
+        more = {"CANARY_LINES": ",".join(self._written(at))}
+        words = (*self.command.split(), *self.options(at))
+        ended = at.do(*words, typed=self.typed, stop=self.stop, **more)
         told = f"{self} has ended with {ended.code}\n{ended.out[-2000:]}\n{ended.err[-3000:]}"
         if self.code is not None:
             assert ended.code == self.code, told
         assert self.says in ended.out + ended.err, told
         missing = self.sees - at.spied().keys()
         assert not missing, f"the spy has not seen {missing}\n{told}"
+
+    def _written(self, at: Stand) -> Iterator[str]:
+        for number, line in self.lines.items():
+            (at.given / str(number)).write_text(f"{line}\n")
+            yield f"{number}={at.given / str(number)}"
 
 
 @dataclass(frozen=True)
@@ -180,6 +196,37 @@ def _directory(*more: str) -> _Arguments:
 
 
 _ALICE = "sip:alice@contoso.test"
+
+_NAME = _ALICE.removeprefix("sip:")
+_NINE = ("--vault-passphrase-fd", "9")
+_IN_VAULT = ("--key", "vault", *_NINE)
+_CONFIRMED = ("--confirm", _NAME)
+
+
+def _out(name: str, *more: str) -> _Arguments:
+    return lambda at: [*more, "--out", str(at.work / name)]
+
+
+def _prepared(*more: str) -> _Arguments:
+    """Prepare a job for a phone that is not here."""
+    who = ("--extension", "1001", "--pin-stdin", "--passphrase-fd", "9")
+    return lambda at: [*more, *who, *at.servers, "--out", str(at.work / "carried")]
+
+
+def _applied(at: Stand) -> list[str]:
+    return [str(at.work / "carried"), "1-1", "--passphrase-fd", "9"]
+
+
+def _requested(at: Stand) -> list[str]:
+    url = at.at.facts["web_services_url"]
+    who = ["--user", _ALICE, "--web-services-url", url]
+    return ["1-2", *who, "--out", str(at.work / "request")]
+
+
+def _answered(at: Stand) -> list[str]:
+    files = ["--request", str(at.work / "request"), "--out", str(at.work / "answer")]
+    return [*files, "--passphrase-fd", "9", "--ca-file", at.at.facts["ca_file"]]
+
 
 JOURNEYS: Mapping[str, Journey] = {
     "pin": Journey(
@@ -335,6 +382,116 @@ JOURNEYS: Mapping[str, Journey] = {
         variables={"CANARY_ECHO": "publish"},
         prepare=_write_roster,
     ),
+    "vault": Journey(
+        [
+            by_pin(1, "--json", *_IN_VAULT, lines={9: PASSPHRASE}, sees=_KEY | {"derived key"}),
+            *_TOLD,
+            by_pin(1, "--replace", *_IN_VAULT, lines={9: NEW_PASSPHRASE}, code=None, says="VLT-"),
+            Flow("vault list", lambda _: ["--json"], says="contoso.test"),
+            Flow("vault show", lambda _: [_NAME]),
+            Flow(
+                "vault export",
+                _out("key.pem", *_CONFIRMED, _NAME, *_NINE, "--export-passphrase-fd", "8"),
+                lines={9: PASSPHRASE, 8: NEW_PASSPHRASE},
+            ),
+            Flow(
+                "vault passphrase",
+                lambda _: [*_NINE, "--new-passphrase-fd", "8"],
+                lines={9: PASSPHRASE, 8: NEW_PASSPHRASE},
+            ),
+            Flow(
+                "vault export",
+                _out("no.pem", *_CONFIRMED, _NAME, *_NINE, "--export-passphrase-fd", "8"),
+                lines={9: PASSPHRASE, 8: PASSPHRASE},
+                code=None,
+                says="VLT-",
+            ),
+            by_pin(2, *_IN_VAULT, lines={9: NEW_PASSPHRASE}, stop="key given:kill", code=-SIGKILL),
+            by_pin(2, *_IN_VAULT, lines={9: NEW_PASSPHRASE}),
+            Flow("vault destroy", lambda _: [*_CONFIRMED, _NAME]),
+            *PAPERS[:4],
+        ],
+        phones=2,
+        lab=["--personality", "import-key"],
+    ),
+    "carried": Journey(
+        [
+            Flow(
+                "prepare",
+                _prepared("--mac", "02:00:5e:00:00:01", "--key", "host"),
+                f"{PIN}\n",
+                lines={9: PASSPHRASE},
+                sees=_TICKET | _KEY,
+            ),
+            Flow("apply", _applied, lines={9: NEW_PASSPHRASE}, code=None, says="error"),
+            Flow("apply", _applied, lines={9: PASSPHRASE}, stop="key given:kill", code=-SIGKILL),
+            Flow("apply", _applied, lines={9: PASSPHRASE}, stop="install:raise", code=1),
+            Flow("apply", _applied, lines={9: PASSPHRASE}),
+            Flow("request", _requested),
+            Flow(
+                "prepare",
+                lambda at: [*_answered(at), "--extension", "1001", "--pin-stdin"],
+                f"{PIN}\n",
+                lines={9: PASSPHRASE},
+                sees=_TICKET,
+            ),
+            Flow(
+                "apply",
+                lambda at: [str(at.work / "answer"), "1-2", "--passphrase-fd", "9", "--json"],
+                lines={9: PASSPHRASE},
+            ),
+            *PAPERS[:4],
+        ],
+        phones=2,
+        lab=["--personality", "import-key"],
+    ),
+    "recovery": Journey(
+        [
+            by_pin(1, "--json"),
+            Flow("recover", lambda at: ["1-1", *at.servers, *at.registrar, "--json"]),
+            Flow(
+                "renew", lambda at: ["1-1", *at.servers, *at.registrar, "--json"], sees={"signed"}
+            ),
+            Flow(
+                "renew",
+                lambda at: ["1-1", *at.servers, "--new-key", "--extension", "1001", "--pin-stdin"],
+                f"{PIN}\n",
+            ),
+            Flow("lab revoke", lambda at: ["--dir", str(at.folder / "lab"), _ALICE]),
+            Flow(
+                "recover",
+                lambda at: [
+                    "1-1",
+                    "--extension",
+                    "1001",
+                    "--pin-stdin",
+                    *at.servers,
+                    *at.registrar,
+                ],
+                f"{WRONG_PIN}\n",
+                code=None,
+            ),
+            Flow(
+                "recover",
+                lambda at: [
+                    "1-1",
+                    "--extension",
+                    "1001",
+                    "--pin-stdin",
+                    *at.servers,
+                    *at.registrar,
+                ],
+                f"{PIN}\n",
+            ),
+            _BUNDLE,
+            Flow("expiring", lambda _: ["--json"]),
+            Flow("ledger backup", lambda at: [str(at.work / "backup")]),
+            Flow("ledger restore", lambda at: [str(at.work / "backup"), "--yes"]),
+            Flow("ledger vacuum"),
+            Flow("retire", lambda _: ["serial:EMU0001", "--yes"]),
+            *PAPERS[:4],
+        ],
+    ),
     "crashes": Journey(
         [
             *(by_pin(1, stop=f"{step.name}:raise", code=1) for step in STEPS),
@@ -344,7 +501,13 @@ JOURNEYS: Mapping[str, Journey] = {
                 for point in ("secret read", "PIN in a header", "ticket read", "host key made")
             ),
             by_pin(2, "--key", "host", stop="host key made:kill", code=-SIGKILL),
-            by_pin(2, "--key", "host", stop="key given:kill", code=-SIGKILL),
+            by_pin(
+                2,
+                *("--key", "host"),
+                stop="key given:kill",
+                code=-SIGKILL,
+                sees=frozenset({"sealing key"}),
+            ),
             by_pin(2, "--key", "host", stop="proof made:raise", code=1),
             by_pin(2, "--key", "host", stop="keys of the handshake:raise", code=1),
             _BUNDLE,

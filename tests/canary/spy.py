@@ -1,9 +1,10 @@
 """Runs in the program's own process, before it: notes its secrets, and what it leaves behind.
 
 It is a file of its own that imports nothing of the tests. What it needs to know is in the
-environment: ``CANARY_FOLDER``, where it writes; ``CANARY_STOP``, ``POINT:HOW``, where the program
-is to come to a bad end; ``CANARY_LEAK``, a secret that it is to leave everywhere; ``CANARY_ECHO``,
-what a lab is to give back of what it was sent; ``CANARY_LAB`` is set in a lab.
+environment: ``CANARY_FOLDER``, where it writes; ``CANARY_LINES``, what can be read at further
+descriptors; ``CANARY_STOP``, ``POINT:HOW``, where the program is to come to a bad end;
+``CANARY_LEAK``, a secret that it is to leave everywhere; ``CANARY_ECHO``, what a lab is to give
+back of what it was sent; ``CANARY_LAB`` is set in a lab.
 
 Secrets go to ``secrets-PID.jsonl``. What the program wrote to, started, and put into its
 environment goes to ``acts-PID.jsonl``; a copy of what it removes or replaces goes to ``kept``.
@@ -109,9 +110,18 @@ SECRETS = (
     ("usbprov.webservices.session", "HttpSession._exchange_now", _sent),
     ("usbprov.pki.keys", "to_pkcs8", lambda key, _: note("pkcs8", key)),
     ("usbprov.registrar.inner_tls", "InnerTls.export", _keys_of_handshake),
+    ("usbprov.pki.sealing", "SealingKey.__init__", lambda _, given: note("sealing key", given[1])),
+    ("usbprov.pki.scrypt", "derive", lambda key, _: note("derived key", key)),
     ("usbprov_drivers.smp.driver", "SmpPhone.sign", lambda signed, _: note("signed", signed)),
 )
 """Where secrets are made: module, function, and what is one."""
+
+
+def _cheaply(real, arguments, named):
+    """Let a try of a passphrase cost little: what it is to cost is not what is tested here."""
+    cost = importlib.import_module("usbprov.pki.scrypt").Cost(1 << 10, 8, 1)
+    return real(*arguments, **named | {"cost": cost}) if named else real(
+        arguments[0], arguments[1], cost, *arguments[3:])  # fmt: skip
 
 
 # --- what is left behind
@@ -336,8 +346,18 @@ def echo(which):
     wrap("usbprov.lab.app", "_work", around)
 
 
+def lines():
+    """Have a line to read at each descriptor that ``CANARY_LINES`` names: ``9=FILE,8=FILE``."""
+    for entry in filter(None, os.environ.pop("CANARY_LINES", "").split(",")):
+        number, _, file = entry.partition("=")
+        opened = os.open(file, os.O_RDONLY)
+        os.dup2(opened, int(number))
+        os.close(opened)
+
+
 def begin():
     """Begin to spy."""
+    lines()
     if "CANARY_ECHO" in os.environ:
         echo(os.environ["CANARY_ECHO"])
     if "CANARY_LAB" in os.environ:  # what it keeps, it must have; it is another program
@@ -346,6 +366,7 @@ def begin():
     sys.addaudithook(watch)
     if "CANARY_LAB" in os.environ:
         return
+    wrap("usbprov.pki.scrypt", "derive", _cheaply)
     for module, path, tell in SECRETS:
         wrap(module, path, telling(tell))
     wrap("usbprov.engine.runner", "Runner._ended", telling(lambda *_: snapshot()))
