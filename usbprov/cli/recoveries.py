@@ -1,6 +1,6 @@
 """How a recovery is shown: what was seen, what it means, what is done, and what is lacking."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import click
@@ -76,9 +76,14 @@ def show_case(case: Case) -> None:
     head = f"{info.vendor} {info.model}, serial {info.serial}, MAC {info.mac}"
     click.echo(pairs([("phone", f"{case.sight.name}, {head}"), *case.sight.lines]))
     click.echo()
-    for finding in case.recovery.findings:
+    for finding in _told(case.recovery.findings):
         click.echo("\n".join(_lines(finding, case.sight)))
     click.echo()
+
+
+def _told(findings: Sequence[Finding]) -> Sequence[Finding]:
+    """Leave out how it will be when all of it is done."""
+    return [found for found in findings if found.situation.actions] or findings
 
 
 def _lines(finding: Finding, sight: Sight) -> Iterator[str]:
