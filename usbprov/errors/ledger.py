@@ -273,7 +273,7 @@ class LedgerUnconfirmed(LedgerError):
     code: ClassVar = "LED-19"
     exit_code: ClassVar = ExitCode.USAGE
     template: ClassVar = "nothing was done with the ledger {path}: {what}"
-    cause: ClassVar = "It cannot be undone by usbprov, so it is asked about first; here nobody could answer, or the answer was no."
+    cause: ClassVar = "It takes something away, so it is asked about first; here nobody could answer, or the answer was no."
     remedy: ClassVar = "Repeat it with --yes if that is what you want."
 
 
