@@ -17,7 +17,7 @@ import sys
 import time
 from collections.abc import Iterator
 
-from usbprov.pki.vault.cost import DEFAULT_COST, Cost
+from usbprov.pki.scrypt import DEFAULT_COST, Cost
 from usbprov.pki.vault.keys import Kdf, Passphrase
 
 GOAL = 100_000
@@ -39,7 +39,7 @@ PASSPHRASES = (
 _PEAK = """
 import hashlib, re, sys
 from pathlib import Path
-from usbprov.pki.vault.cost import Cost
+from usbprov.pki.scrypt import Cost
 from usbprov.pki.vault.keys import Kdf, Passphrase
 def peak():
     return int(re.search("VmHWM:\\s*([0-9]+)", Path("/proc/self/status").read_text())[1])

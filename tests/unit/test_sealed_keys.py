@@ -1,8 +1,10 @@
 """Host-made keys: sealed in the ledger until the phone is proved to have them, then wiped."""
 
 import os
+import sqlite3
 import stat
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -19,9 +21,11 @@ from usbprov.engine.result import Result
 from usbprov.engine.retry import RetryPolicy
 from usbprov.engine.runner import Runner
 from usbprov.errors import Interrupted, RequestRefused, SealingKeyUnusable, ServerUnreachable
+from usbprov.ledger import sqlite as sqlite_module
 from usbprov.ledger.ledger import Ledger
 from usbprov.ledger.records import JobState
 from usbprov.ledger.schema import entries, sealed
+from usbprov.ledger.sqlite import Sqlite
 from usbprov.net.credentials import Way
 from usbprov.phone.contract import Capability, SlotState
 from usbprov.pki.keys import generate_rsa
@@ -68,11 +72,15 @@ class Bench:
     def key_file(self) -> Path:
         return self.path.with_name("ledger.sqlite3.sealing-key")
 
-    def interrupted_at(self, what: str) -> bytes:
+    def interrupted_again(self) -> bytes:
+        """Lose the cable in a second job, which gives the phone another key."""
+        return self.interrupted_at("import_key", replace(ORDER, replace=True))
+
+    def interrupted_at(self, what: str, order: Order = ORDER) -> bytes:
         """Lose the cable there; returns the sealed key."""
         self.phone.fail_at = what
         with pytest.raises(Interrupted):
-            self.run()
+            self.run(order)
         self.phone.fail_at = None
         (kept,) = self.kept()
         return kept
@@ -248,6 +256,51 @@ def test_of_many_keys_none_is_left(bench: Bench) -> None:
             bench.ledger.wipe(numbers.pop(len(numbers) // 2))
     for number in numbers:
         bench.ledger.wipe(number)
+    bench.ledger.close()
     on_disk = bench.on_disk()
     assert [data for data in seen if data[:48] in on_disk or data[-48:] in on_disk] == []
     assert bench.ledger.verify()
+
+
+def test_the_log_is_emptied_once_a_second_and_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    emptied: list[bool] = []
+    empty = Sqlite._empty_log
+
+    def counting(of: Sqlite) -> bool:
+        emptied.append(empty(of))
+        return emptied[-1]
+
+    monkeypatch.setattr(Sqlite, "_empty_log", counting)
+    monkeypatch.setattr(sqlite_module, "_SCRUB_EVERY", 3600.0)
+    path = tmp_path / "ledger.sqlite3"
+    with Ledger(path) as ledger, Ledger(path) as other:
+        bench = Bench(path, ledger)
+        other.jobs()  # another program has the file open, so that closing it leaves the log
+        bench.run()
+        assert emptied == [True]
+        kept = bench.interrupted_again()
+        bench.run(replace(ORDER, replace=True))
+        assert emptied == [True]
+        assert kept[:64] in bench.on_disk()
+        ledger.close()
+        assert emptied == [True, True]
+        assert kept[:64] not in bench.on_disk()
+
+
+def test_a_reader_that_keeps_the_log_from_being_emptied_puts_it_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_module, "_SCRUB_SECONDS", 0.0)
+    path = tmp_path / "ledger.sqlite3"
+    with Ledger(path) as ledger, closing(sqlite3.connect(path)) as reader:
+        bench = Bench(path, ledger)
+        kept = bench.interrupted_at("import_key")
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM sealed").fetchall()
+        bench.run()
+        assert kept[:64] in bench.on_disk()
+        reader.rollback()
+        ledger.close()
+        assert kept[:64] not in bench.on_disk()

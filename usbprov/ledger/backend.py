@@ -41,7 +41,11 @@ class Backend(Protocol):
         ...
 
     def scrub(self) -> None:
-        """Have nothing left of what was removed just now, as far as that can be had."""
+        """Have nothing left soon of what was removed just now, as far as that can be had."""
+        ...
+
+    def settle(self) -> None:
+        """Do what was put off, before the ledger is closed."""
         ...
 
     def check_room(self) -> None:

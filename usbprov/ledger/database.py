@@ -98,6 +98,7 @@ class Database:
             if self._engine is not None:
                 self._engine.dispose()
                 self._engine = None
+                self.backend.settle()
 
     def _read(self, work: Callable[[Connection], T], options: Mapping[str, Any]) -> T:
         with self._opened().connect() as connection:

@@ -149,6 +149,9 @@ class Postgres:
     def scrub(self) -> None:
         """Do nothing: the server overwrites what was removed when it tidies up (VACUUM)."""
 
+    def settle(self) -> None:
+        """Do nothing: nothing is put off."""
+
     def check_room(self) -> None:
         """Do nothing: only the server knows its disk, and it says so when it is full."""
 

@@ -26,6 +26,9 @@ BUSY_SECONDS = 10
 _SCRUB_SECONDS = 1.0
 """How long emptying the log waits for readers and writers."""
 
+_SCRUB_EVERY = 1.0
+"""Seconds between two times that it is emptied at least."""
+
 _RETRY_SECONDS = 0.02
 _CONNECTIONS = 8
 _BEGIN = "usbprov_begin"
@@ -48,6 +51,8 @@ class Sqlite:
         # again, and let the same one wait for long.
         self._turn = threading.Lock()
         self._file: tuple[int, int] | None = None
+        self._unscrubbed = False
+        self._scrub_due = 0.0
 
     def engine(self) -> Engine:
         """Make the file, if it is not there, and the pool."""
@@ -57,7 +62,7 @@ class Sqlite:
         self._file = _identity(self.path)
         engine = create_engine(
             "sqlite://",
-            creator=self._connect,
+            creator=lambda: self._connect(BUSY_SECONDS),
             poolclass=QueuePool,
             pool_size=_CONNECTIONS,
             max_overflow=0,
@@ -66,10 +71,10 @@ class Sqlite:
         event.listen(engine, "begin", self._begin)
         return engine
 
-    def _connect(self) -> sqlite3.Connection:
+    def _connect(self, timeout: float) -> sqlite3.Connection:
         """Open the file; one that was removed meanwhile is not made anew."""
         uri = f"{self.path.absolute().as_uri()}?mode=rw"
-        return sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, check_same_thread=False)
+        return sqlite3.connect(uri, uri=True, timeout=timeout, check_same_thread=False)
 
     def _begin(self, connection: Connection) -> None:
         """Take the lock at the beginning, where SQLite waits for it; an upgrade later would fail.
@@ -105,18 +110,33 @@ class Sqlite:
         if found:
             raise LedgerDamaged(self.name, found)
 
-    def scrub(self) -> None:
+    def scrub(self, *, now: bool = False) -> None:
         """Overwrite what the write-ahead log has of rows that were removed.
 
         Their place in the file itself was overwritten by the commit (``secure_delete``), which is
-        in the log still. Readers may keep the log from being emptied; the next scrub, or the last
-        program that closes the file, does it then.
+        in the log still. It takes as long as some commits, so that of several within a second one
+        is enough. Readers may keep the log from being emptied; the next time it is tried again.
         """
-        with self._turn, closing(sqlite3.connect(self.path, timeout=_SCRUB_SECONDS)) as connection:
-            try:
-                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
-            except sqlite3.OperationalError as error:
-                logger.debug("the ledger's log was not emptied: %s", error)
+        with self._turn:
+            self._unscrubbed = True
+            if now or time.monotonic() >= self._scrub_due:
+                self._unscrubbed = not self._empty_log()
+                self._scrub_due = time.monotonic() + _SCRUB_EVERY
+
+    def settle(self) -> None:
+        """Do what was put off."""
+        if self._unscrubbed:
+            self.scrub(now=True)
+
+    def _empty_log(self) -> bool:
+        """Write the log back and cut it to nothing; False where others keep it from that."""
+        try:
+            with closing(self._connect(_SCRUB_SECONDS)) as connection:
+                (busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.Error as error:  # the next write tells what is wrong
+            logger.debug("the ledger's log was not emptied: %s", error)
+            return False
+        return not busy
 
     def is_lost(self, error: Failure) -> bool:
         """Return False: there is no connection that could be lost."""
