@@ -8,12 +8,12 @@ from doubles.bench import NO_KEYGEN, make_setup, phone, roster, table
 from doubles.bus import MemoryDriver
 from doubles.phone import MemoryPhone
 from sqlalchemy import func, select
-from usbprov.pki.vault.cost import Cost
 
 from usbprov.engine.order import KeySource
 from usbprov.ledger.schema import sealed
 from usbprov.phone import registry
 from usbprov.phone.contract import SlotState
+from usbprov.pki.scrypt import Cost
 from usbprov.pki.vault.vault import Vault
 
 COUNT = 4
