@@ -123,6 +123,17 @@ def test_a_phone_that_lost_its_pending_key_gets_it_again(bench: Bench, lost_at: 
     assert bench.kept() == []
 
 
+def test_a_certificate_for_a_key_that_is_gone_for_good_is_asked_for_anew(bench: Bench) -> None:
+    bench.interrupted_at("install")
+    first = known(bench.phone.slot.pending_key)
+    bench.phone.slot = SlotState(0)
+    bench.key_file.unlink()
+    bench.run()
+    assert known(bench.phone.slot.active_key).sha256 != first.sha256
+    assert bench.services.calls.count("publish") == 2
+    assert bench.kept() == []
+
+
 def test_it_is_wiped_by_the_next_run_if_a_kill_came_after_the_commit(bench: Bench) -> None:
     bench.interrupted_at("read")
     assert bench.phone.slot.active_certificate

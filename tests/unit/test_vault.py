@@ -1,6 +1,8 @@
 """The vault: who gets which pair, what is never done, and what a crash leaves."""
 
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -10,6 +12,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
+from usbprov.cli import keeping
 from usbprov.errors import (
     AmbiguousPair,
     NoSuchPair,
@@ -22,7 +25,9 @@ from usbprov.pki.keys import generate_rsa, to_pkcs8
 from usbprov.pki.scrypt import Cost
 from usbprov.pki.vault import folder as folder_module
 from usbprov.pki.vault.entry import Device
+from usbprov.pki.vault.keys import Passphrase
 from usbprov.pki.vault.vault import Vault
+from usbprov.usb.locks import FileLock
 
 CHEAP = Cost(1 << 10, 8, 1)
 ALICE, BOB = "sip:alice@contoso.test", "sip:bob@contoso.test"
@@ -130,6 +135,15 @@ def test_a_key_is_never_given_to_another_user(folder: Path) -> None:
     assert caught.value.owner == ALICE
     with pytest.raises(NoSuchPair):
         vault(folder).take(ALICE, NEW, "LOST9")
+    assert contents(folder) == before
+
+
+def test_a_pair_is_stored_once_and_for_one_user(folder: Path) -> None:
+    vault(folder).store(ALICE, OLD, key())
+    before = contents(folder)
+    for user, device in ((BOB, OLD), (ALICE, NEW)):
+        with pytest.raises(VaultUnusable, match="stored already"):
+            vault(folder).store(user, device, key())
     assert contents(folder) == before
 
 
@@ -283,3 +297,70 @@ def test_times_are_those_of_the_storing(folder: Path) -> None:
 
 def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+CHANGING = """
+import sys
+from pathlib import Path
+from usbprov.pki.vault import folder
+from usbprov.pki.vault.vault import Vault
+from usbprov.pki.scrypt import Cost
+
+write = folder.write_whole
+def told(path, data, mode):
+    print("about to write", flush=True)
+    write(path, data, mode)
+    print("written", flush=True)
+folder.write_whole = told
+vault = Vault(Path(sys.argv[1]), lambda new: sys.argv[2], cost=Cost(1 << 10, 8, 1))
+vault.change_passphrase(sys.argv[3])
+"""
+
+
+@pytest.mark.parametrize("lines", [1, 2, 3])
+def test_a_program_that_is_killed_leaves_each_file_old_or_new(folder: Path, lines: int) -> None:
+    vault(folder).store(ALICE, OLD, key())
+    vault(folder).store(BOB, NEW, key(1))
+    words = ("correct horse", "another phrase")
+    with subprocess.Popen(
+        [sys.executable, "-c", CHANGING, folder, *words], stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        for _ in range(lines):
+            assert process.stdout.readline()
+        process.kill()
+    opened = [
+        [item.path for item in vault(folder).items() if opens(folder, item.path, each)]
+        for each in words
+    ]
+    assert sorted(opened[0] + opened[1]) == sorted(folder.glob("*.vault"))
+    vault(folder).change_passphrase(words[1])
+    assert len(vault(folder, Person(words[1])).items()) == 2
+    assert not list(folder.glob(".*.vault.*"))
+
+
+def opens(folder: Path, path: Path, words: str) -> bool:
+    item = next(i for i in vault(folder).items() if i.path == path)
+    assert item.stored is not None, item.error
+    try:
+        item.stored.open(Passphrase(words).keys(item.stored.entry.kdf))
+    except VaultPassphraseWrong:
+        return False
+    return True
+
+
+def test_another_program_that_writes_is_waited_for(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_work = Vault(folder, Person(), cost=CHEAP, guard=keeping._exclusive)
+    at_work.store(ALICE, OLD, key())
+    other = FileLock(folder / ".lock")
+    assert other.acquire()
+    with monkeypatch.context() as patch:
+        patch.setattr(keeping, "_PATIENCE", 0.0)
+        with pytest.raises(VaultUnusable, match="another program"):
+            at_work.store(BOB, NEW, key(1))
+    assert len(at_work.items()) == 1
+    monkeypatch.setattr("time.sleep", lambda _: other.release())
+    at_work.store(BOB, NEW, key(1))
+    assert len(at_work.items()) == 2

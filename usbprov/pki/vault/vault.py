@@ -18,6 +18,7 @@ from usbprov.errors import (
     VaultAltered,
     VaultError,
     VaultPassphraseWrong,
+    VaultUnusable,
 )
 from usbprov.pki.keys import from_pkcs8, key_digest, to_pkcs8
 from usbprov.pki.scrypt import DEFAULT_COST, Cost
@@ -165,7 +166,8 @@ class Vault:
             key: The pair.
 
         Raises:
-            VaultError: It cannot be written, or the passphrase is not the vault's.
+            VaultError: It cannot be written or is there already, or the passphrase is not the
+                vault's.
         """
         pkcs8 = to_pkcs8(key)
         spki = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
@@ -174,6 +176,8 @@ class Vault:
         bindings = (Binding(device, now),)
         entry = Entry(user, spki, now, bindings, self._kdf, os.urandom(pbes2.BLOCK))
         with self._alone():
+            if self._folder.file_of(entry).exists():
+                raise VaultUnusable(str(self.path), "this key pair is stored already")
             self._encrypt(entry, pkcs8, passphrase)
         return Taken(entry, pkcs8)
 
