@@ -56,6 +56,10 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, ob
         ([*MAC, *BASE, "--pin-stdin", "--passphrase-stdin"], "one secret only"),
         ([*MAC, *BASE, "--vault-passphrase-stdin", "--passphrase-stdin"], "one secret only"),
         ([*MAC, *BASE, "--key", "vault"], "needs --serial"),
+        ([*MAC, *BASE, "--secrets", __file__], "goes with --roster"),
+        (["--roster", __file__, *MAC, *BASE], "do not go together"),
+        (["--roster", __file__, "--serial", "S1", *BASE], "go with --mac"),
+        (["--roster", __file__, *BASE], "one phone's"),
         ([*MAC, *BASE, "--replaces", "OLD"], "needs --key vault"),
         (["--mac", "nonsense", *BASE], "no MAC address"),
         (["--mac", "01:00:5e:00:00:01", *BASE], "of one device"),
@@ -125,7 +129,7 @@ def test_a_request_for_another_user_is_not_prepared(tmp_path: Path, capsys, monk
     error = refused(capsys, "prepare", *given, "--user", "bob@contoso.test")
     assert "sip:alice@contoso.test" in str(error["message"])
     error = refused(capsys, "prepare", *given, "--mac", "00:04:f2:ab:cd:ef")
-    assert "do not go with it" in str(error["message"])
+    assert "do not go together" in str(error["message"])
     error = refused(capsys, "prepare", *given, "--key", "host")
     assert "do not go together" in str(error["message"])
 

@@ -67,6 +67,21 @@ def opened(path: Path, *, stdin: bool, descriptor: int | None) -> "tuple[SealedF
     return open_sealed(path, words)
 
 
+def one_passphrase(who: str, *, stdin: bool, descriptor: int | None) -> Callable[[bool], str]:
+    """Return what gives the one passphrase of several files, asking for it when first called.
+
+    It is called with whether the file is new; a new passphrase is typed twice.
+    """
+    words: list[str] = []
+
+    def give(is_new: bool) -> str:
+        if not words:
+            words.append(passphrase(_KIND, stdin=stdin, descriptor=descriptor, who=who, new=is_new))
+        return words[0]
+
+    return give
+
+
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Keep a second program from the same file within the block.

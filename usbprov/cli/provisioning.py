@@ -120,9 +120,18 @@ def run_shown(job: Job, manner: Manner, course: Course, tape: JobTape | None = N
         ToldError: The job failed, and its JSON document was printed.
         UsbprovError: The job failed.
     """
-    result = run_job(job, manner, course, tape)
+    return Run(job, told(run_job(job, manner, course, tape), manner))
+
+
+def told(result: Result, manner: Manner) -> Result:
+    """Return a result that came to its end; of another the document is shown.
+
+    Raises:
+        ToldError: The job failed, and its JSON document was printed.
+        UsbprovError: The job failed.
+    """
     if result.error is None:
-        return Run(job, result)
+        return result
     if not manner.as_json:
         raise result.error
     documents.show(documents.result(result))

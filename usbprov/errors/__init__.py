@@ -37,7 +37,7 @@ code and is generated from this module.
     │                VaultPassphraseWrong, NoSuchPair, AmbiguousPair, PairOfAnotherUser,
     │                KeyringMissing, KeyringUnusable, SealingKeyUnusable, VaultNotGiven
     ├── JobError ─ Interrupted, JobBusy, SomeFailed
-    │   └── SomeFailed ─ SomeNotRenewed
+    │   └── SomeFailed ─ SomeNotRenewed, SomeNotPrepared
     ├── RecoveryError ─ RecoveryNeedsConsent, RecoveryNeedsServer, RecoveryNeedsAddress,
     │                   RecoveryNeedsCredential, RecoveryUnsupported, NotConfirmed, NotErased
     ├── RosterError ─ RosterUnreadable, RosterInvalid, SecretsUnsafe, SecretsInvalid,
@@ -141,6 +141,7 @@ from usbprov.errors.offline import (
     PreparedNewer,
     PreparedTruncated,
     PreparedUnfinished,
+    SomeNotPrepared,
 )
 from usbprov.errors.phone import (
     CredentialMismatch,
@@ -419,6 +420,7 @@ __all__ = [
     "SignInRefused",
     "SlotOccupied",
     "SomeFailed",
+    "SomeNotPrepared",
     "SomeNotRenewed",
     "SourceUnverified",
     "StoreUnreachable",

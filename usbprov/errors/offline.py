@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from usbprov.errors.base import ExitCode, UsbprovError
+from usbprov.errors.job import SomeFailed
 
 
 @dataclass(eq=False)
@@ -162,3 +163,14 @@ class CarriedFileTaken(OfflineError):
     template: ClassVar = "{file} is there already, {holds}"
     cause: ClassVar = "The same file name was given for two phones."
     remedy: ClassVar = "Name another file with --out, or remove this one if nobody needs it."
+
+
+@dataclass(eq=False)
+class SomeNotPrepared(SomeFailed):
+    """Raised when some files of a roster were not prepared."""
+
+    code: ClassVar = "OFF-13"
+    template: ClassVar = "{failed} of {total} files were not prepared"
+    remedy: ClassVar = (
+        "Correct what the errors name and repeat: files that are done are left alone."
+    )

@@ -1,15 +1,14 @@
 """``usbprov prepare``: the part of a job that needs the servers, into a sealed file."""
 
-from collections.abc import Callable
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from usbprov.cli import documents
-from usbprov.cli.carrying import locked, locked_phone, new_file, opened, passphrase_options
+from usbprov.cli.carrying import locked, new_file, one_passphrase, opened, passphrase_options
 from usbprov.cli.closing import facts, panel
 from usbprov.cli.credentials import (
     CredentialOptions,
@@ -19,42 +18,58 @@ from usbprov.cli.credentials import (
 )
 from usbprov.cli.keeping import Keeping, keeping_options
 from usbprov.cli.options import json_option, old_tls_option, retry_option
-from usbprov.cli.provisioning import Manner, job_for, run_shown
-from usbprov.cli.servers import ca_file_option, discover_option, discovered
-from usbprov.cli.settings import current, site
+from usbprov.cli.ordering import OrderOptions
+from usbprov.cli.preparing import Named, begun, prepare_file
+from usbprov.cli.provisioning import Manner, told
+from usbprov.cli.servers import ca_file_option, discover_option
+from usbprov.cli.settings import current
 from usbprov.cli.users import sip_uri
-from usbprov.engine.order import KeySource, Order
+from usbprov.engine.order import CredentialOrder, KeySource, Order
 from usbprov.engine.result import Outcome, Result
-from usbprov.engine.retry import RetryPolicy
-from usbprov.errors import CarriedFileTaken, UsageError
-from usbprov.phone.contract import Capability
+from usbprov.errors import UsageError
 from usbprov.pki.keys import DEFAULT_RSA_BITS, RSA_SIZES
 from usbprov.registrar.client import RegistrarAddress
-from usbprov.webservices.discovery.report import DiscoveryRequest
-from usbprov.webservices.urls import service_url
 
 if TYPE_CHECKING:
-    from usbprov.offline.files import SealedFile
-    from usbprov.offline.package import Package
+    from usbprov.bench.secrets import PinSource
     from usbprov.offline.requests import RequestFile
+
+_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
 @dataclass(frozen=True)
-class _Phone:
-    """How the phone is named: by a file of its own, or by what stands on its label."""
+class _Given:
+    """What was given, beside the options that other commands have, too."""
 
-    request: Path | None
     mac: str | None
     serial: str | None
     model: str | None
+    request: Path | None
+    roster: Path | None
+    secrets: Path | None
+    out: Path
+    passphrase_stdin: bool
+    passphrase_fd: int | None
+    replaces: str | None
 
     def __post_init__(self) -> None:
-        if self.request and (self.mac or self.serial or self.model):
+        named = {"--mac": self.mac, "--request": self.request, "--roster": self.roster}
+        ways = [option for option, value in named.items() if value]
+        if not ways:
             raise UsageError(
-                "--request says which phone; --mac, --serial, --model do not go with it"
+                "--mac is missing, or --request for a phone that made its own key, or --roster"
             )
-        if not self.request and not self.mac:
-            raise UsageError("--mac is missing, or --request for a phone that made its own key")
+        if len(ways) > 1:
+            raise UsageError(f"{ways[0]} and {ways[1]} do not go together")
+        if not self.mac and (self.serial or self.model):
+            raise UsageError(f"--serial and --model go with --mac, not with {ways[0]}")
+        if self.secrets and not self.roster:
+            raise UsageError("--secrets goes with --roster; the PIN of one user by --pin-fd")
+
+    @property
+    def passphrase(self) -> dict[str, Any]:
+        """Where the passphrase comes from."""
+        return {"stdin": self.passphrase_stdin, "descriptor": self.passphrase_fd}
 
 
 @click.command()
@@ -63,14 +78,18 @@ class _Phone:
 @click.option("--model", help="Its model, for what it is known to verify: CX700.")
 @click.option(
     "--request",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=_FILE,
     help="The file of `usbprov request`, for a phone that has made its key itself.",
+)
+@click.option("--roster", type=_FILE, help="Prepare a file for each phone of a bench's roster.")
+@click.option(
+    "--secrets", type=_FILE, help="With --roster: PINs by extension (TOML or CSV), mode 0600."
 )
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=click.Path(path_type=Path),
     required=True,
-    help="The sealed file to be carried to `usbprov apply`.",
+    help="The sealed file to be carried to `usbprov apply`; with --roster the folder for all.",
 )
 @passphrase_options
 @click.option(
@@ -108,20 +127,12 @@ def prepare(
     serial: str | None,
     model: str | None,
     request: Path | None,
+    roster: Path | None,
+    secrets: Path | None,
     out: Path,
     passphrase_stdin: bool,
     passphrase_fd: int | None,
-    user: str | None,
-    web_services_url: str | None,
-    discover: bool,
-    registrar: str | None,
-    ca_file: Path | None,
-    allow_old_tls: tuple[str, ...],
-    retry_seconds: float,
-    key: str | None,
-    key_bits: str,
     replaces: str | None,
-    no_sign_in: bool,
     as_json: bool,
     **given: Any,
 ) -> None:
@@ -140,149 +151,94 @@ def prepare(
       usbprov prepare --mac 00:04:f2:ab:cd:ef --extension 1001 --web-services-url URL \\
         --out alice.usbprov
       usbprov prepare --request alice.request --extension 1001 --out alice.usbprov
+      usbprov prepare --roster users.csv --secrets pins.toml --discover --out files
       usbprov prepare --mac 0004f2abcdef --serial NEW --key vault --replaces OLD \\
         --extension 1001 --web-services-url URL --out alice.usbprov
       usbprov prepare --mac 0004f2abcdef --extension 1001 --pin-fd 3 --passphrase-fd 4 \\
         --discover --out alice.usbprov --json 3< pin 4< passphrase
     """
+    which = _Given(
+        mac,
+        serial,
+        model,
+        request,
+        roster,
+        secrets,
+        out,
+        passphrase_stdin,
+        passphrase_fd,
+        replaces,
+    )
     keeping = Keeping.taken_from(given)
-    phone, options = _Phone(request, mac, serial, model), CredentialOptions(**given)
-    _check_key(phone, key, replaces)
-    _one_reader(options, keeping, passphrase_stdin=passphrase_stdin)
-    asked = _read(phone)
-    if asked:
-        user, web_services_url, registrar = _agreed(asked, user, web_services_url, registrar)
-    settings, servers = current(), site(allow_old_tls)
-    if web_services_url is None and discover:
-        found = discovered(DiscoveryRequest(user=user, ca_file=ca_file, site=servers))
-        web_services_url, registrar = found.require(), registrar or found.registrar
-    if web_services_url is None:
-        raise UsageError("--web-services-url is missing (or in the settings), or --discover")
-    order = Order(
-        service_url(web_services_url),
-        credential_order(options),
-        user=sip_uri(user),
-        registrar=registrar and str(RegistrarAddress.parse(registrar)),
-        key=KeySource.EXISTING if asked else KeySource(key or KeySource.HOST),
-        bits=int(key_bits),
-        slot=asked.slot if asked else 0,
-        old_tls=servers.old_tls(),
-        sign_in=not no_sign_in,
-        replaces=replaces,
-    )
-    manner = Manner(
-        ca_file,
-        as_json=as_json,
-        quiet=settings.verbosity == 0,
-        site=servers,
-        retries=RetryPolicy(seconds=retry_seconds),
-        tape=False,
-        keeping=keeping,
-    )
-    secret = secret_of(options, user)
-    with locked(out):
-        sealed, package = _file(out, phone, asked, passphrase_stdin, passphrase_fd)
-        result = _run(order, sealed, package, secret, manner)
-    _show(result, out, asked, manner)
+    names = {field.name for field in fields(OrderOptions)} & given.keys()
+    options = OrderOptions(**{name: given.pop(name) for name in names})
+    proof = CredentialOptions(**given)
+    _check_key(which, options.key)
+    _one_reader(which, proof, keeping)
+    manner = options.manner(keeping, dry_run=False, as_json=as_json)
+    if roster:
+        _prepare_roster(roster, which, options, proof, manner)
+    else:
+        _prepare_one(which, options, proof, manner)
 
 
-def _check_key(phone: _Phone, key: str | None, replaces: str | None) -> None:
-    if key and phone.request:
+def _check_key(which: _Given, key: str | None) -> None:
+    if key and which.request:
         raise UsageError(f"--key {key} and --request do not go together: the phone made its key")
-    if key == KeySource.VAULT and not phone.serial:
+    if key == KeySource.VAULT and which.mac and not which.serial:
         raise UsageError("--key vault needs --serial: a pair is bound to serial number and MAC")
-    if replaces and key != KeySource.VAULT:
-        raise UsageError("--replaces needs --key vault")
+    if which.replaces and (key != KeySource.VAULT or which.roster):
+        raise UsageError("--replaces needs --key vault, and is one phone's")
 
 
-def _one_reader(options: CredentialOptions, keeping: Keeping, *, passphrase_stdin: bool) -> None:
-    vaults = keeping.vault_passphrase_stdin
-    if passphrase_stdin and (options.pin_stdin or options.password_stdin or vaults):
+def _one_reader(which: _Given, proof: CredentialOptions, keeping: Keeping) -> None:
+    others = proof.pin_stdin or proof.password_stdin or keeping.vault_passphrase_stdin
+    if which.passphrase_stdin and others:
         raise UsageError("standard input has one secret only: give the others by --…-fd")
 
 
-def _read(phone: _Phone) -> "RequestFile | None":
+def _order(options: OrderOptions, credential: CredentialOrder) -> Order:
+    order = options.order(credential)
+    if not order.web_services_url:
+        raise UsageError("--web-services-url is missing (or in the settings), or --discover")
+    return replace(order, key=order.key or KeySource.HOST)
+
+
+# --- one phone
+
+
+def _prepare_one(
+    which: _Given, options: OrderOptions, proof: CredentialOptions, manner: Manner
+) -> None:
     from usbprov.offline.files import read_request
 
-    return read_request(phone.request) if phone.request else None
+    asked = read_request(which.request) if which.request else None
+    if asked:
+        options = _agreed(asked, options)
+    order = replace(_order(options, credential_order(proof)), replaces=which.replaces)
+    if asked:
+        order = replace(order, key=KeySource.EXISTING, slot=asked.slot)
+    secret = secret_of(proof, options.user)
+    blank = Named(asked, which.mac, which.serial, which.model).blank()
+    new, old = partial(new_file, **which.passphrase), partial(opened, **which.passphrase)
+    with locked(which.out), current().ledger() as ledger:
+        file = begun(which.out, blank, new, old)
+        result = told(prepare_file(order, file, ledger, secret, manner), manner)
+    _show(result, which.out, asked, manner)
 
 
-def _agreed(
-    asked: "RequestFile", user: str | None, url: str | None, registrar: str | None
-) -> tuple[str, str, str | None]:
-    """Take user and servers out of the request; what is named here may only confirm it."""
+def _agreed(asked: "RequestFile", options: OrderOptions) -> OrderOptions:
+    """Take user and servers out of the request; what is named here may only confirm the user."""
     settings = asked.settings
-    if user is not None and sip_uri(user) != settings.sip_uri:
-        raise UsageError(f"--user {user}: the request is for {settings.sip_uri}")
-    if registrar is not None:
-        registrar = str(RegistrarAddress.parse(registrar))
-    return settings.sip_uri, url or settings.web_services_url, registrar or settings.registrar
-
-
-def _file(
-    out: Path, phone: _Phone, asked: "RequestFile | None", stdin: bool, descriptor: int | None
-) -> "tuple[SealedFile, Package]":
-    """Open the file that an earlier run has begun, or begin a new one.
-
-    Raises:
-        CarriedFileTaken: It is of another phone, or of another request.
-    """
-    blank = _blank(phone, asked)
-    if not out.exists():
-        return new_file(out, stdin=stdin, descriptor=descriptor), blank
-    sealed, package = opened(out, stdin=stdin, descriptor=descriptor)
-    if package.phone.identity != blank.phone.identity:
-        raise CarriedFileTaken(out.name, f"for another phone, MAC {package.phone.mac}")
-    if package.request != blank.request:
-        raise CarriedFileTaken(out.name, "for another key of this phone")
-    return sealed, package
-
-
-def _blank(phone: _Phone, asked: "RequestFile | None") -> "Package":
-    """Return what is known before anything is asked."""
-    from usbprov.offline.package import Package, present
-    from usbprov.offline.unseen import unseen_phone
-
-    if asked is None:
-        seen = unseen_phone(_mac(phone.mac or ""), phone.serial, phone.model)
-        return Package(present(), seen)
-    can_set = Capability.SET_CLOCK in asked.phone.capabilities
-    return Package(
-        present(),
-        replace(asked.phone, clock=None, slots=()),
-        asked.slot,
-        asked.key,
-        existing=asked.existing,
-        request=asked.request,
-        clock_behind=None if can_set else asked.clock_behind,
+    if options.user is not None and sip_uri(options.user) != settings.sip_uri:
+        raise UsageError(f"--user {options.user}: the request is for {settings.sip_uri}")
+    named = options.registrar and str(RegistrarAddress.parse(options.registrar))
+    return replace(
+        options,
+        user=settings.sip_uri,
+        web_services_url=options.web_services_url or settings.web_services_url,
+        registrar=named or settings.registrar,
     )
-
-
-def _mac(text: str) -> str:
-    from usbprov.bench.rosterfile.values import mac
-
-    try:
-        return mac(text)
-    except ValueError as error:
-        raise UsageError(f"--mac: {error}") from None
-
-
-def _run(
-    order: Order,
-    sealed: "SealedFile",
-    package: "Package",
-    secret: Callable[[], str],
-    manner: Manner,
-) -> Result:
-    from usbprov.engine.offline.preparing import prepare_course
-    from usbprov.offline.paper import PaperPhone
-
-    paper = PaperPhone(sealed, package)
-    with ExitStack() as stack:
-        stack.enter_context(locked_phone(package.phone.identity, sealed.path))
-        ledger = stack.enter_context(current().ledger())
-        job = job_for(paper, order, ledger, secret, manner, stack)
-        return run_shown(job, manner, prepare_course(paper)).result
 
 
 def _show(result: Result, out: Path, asked: "RequestFile | None", manner: Manner) -> None:
@@ -295,3 +251,30 @@ def _show(result: Result, out: Path, asked: "RequestFile | None", manner: Manner
         then = f"Carry {out.name} to the phone, and there:\n  usbprov apply {out.name}"
         same = f"compare: {compare}, as `usbprov request` showed it\n\n" if compare else ""
         panel(f"{out.name}: {title}", f"{facts(result)}\n\n{same}{then}")
+
+
+# --- all of a roster
+
+
+def _prepare_roster(
+    file: Path, which: _Given, options: OrderOptions, proof: CredentialOptions, manner: Manner
+) -> None:
+    from usbprov.bench.rosterfile.reading import read_roster
+    from usbprov.bench.secrets import Account, Secrets, asked_once, read_secrets
+    from usbprov.cli.preparing_many import Batch, prepare_all, refuse_unbound
+
+    if options.user or proof.extension:
+        raise UsageError("--user and --extension are one phone's: the roster has them")
+    roster = read_roster(file).require()
+    refuse_unbound(roster)
+    pins: list[PinSource] = [read_secrets(which.secrets)] if which.secrets else []
+    account = None
+    if proof.login:
+        account = Account(credential_order(proof), asked_once(secret_of(proof, None)))
+    order = _order(options, CredentialOrder(()))
+    words = one_passphrase("all files", **which.passphrase)
+    with current().ledger() as ledger:
+        batch = Batch(
+            roster, Secrets((*pins, roster), account), order, which.out, words, ledger, manner
+        )
+        prepare_all(batch)
