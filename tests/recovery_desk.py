@@ -1,5 +1,6 @@
 """Phones that stop working, for the tests of ``recover`` and its kin, at a lab in this process."""
 
+import io
 import json
 import subprocess
 import sys
@@ -28,6 +29,13 @@ from usbprov_drivers.smp.state import Slot
 from usbprov_drivers.smp.store import Store
 
 KILLED = Path(__file__).with_name("killed_runs.py")
+
+
+class Terminal(io.StringIO):
+    """Standard input at which somebody types."""
+
+    def isatty(self) -> bool:
+        return True
 
 
 @dataclass(frozen=True)

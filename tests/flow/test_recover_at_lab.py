@@ -13,6 +13,7 @@ import pytest
 from check_desk import CheckDesk, check_desk
 from recovery_desk import (
     Alone,
+    Terminal,
     Told,
     give,
     kill_provisions,
@@ -252,6 +253,22 @@ def test_somebody_elses_phone_is_left_alone(desk: CheckDesk, phone: str) -> None
     assert slot_of(desk, phone) == before
     recovered(recover_with_pin(desk, phone, *user, "--replace"), "other-user")
     assert slot_of(desk, phone).active_key != before.active_key
+    signs_in(desk, phone)
+
+
+def test_at_a_terminal_it_is_asked_whether_a_key_may_be_given_up(
+    desk: CheckDesk, phone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.provision(phone, name="bob")
+    before = slot_of(desk, phone)
+    alice, ca_file = desk.user(), ("--ca-file", str(desk.lab.facts.ca_file))
+    for answer, code in (("n\n", 4), ("y\n", 0)):
+        monkeypatch.setattr("sys.stdin", Terminal(answer))
+        with desk.secret("pin", alice.pin) as secret:
+            options = ("--user", alice.sip_uri, "--extension", alice.extension, *secret)
+            ended, out, _ = desk.run("recover", phone, *options, *ca_file)
+        assert (ended, "give up what the phone holds?" in out) == (code, True)
+        assert (slot_of(desk, phone) == before) is (code == 4)
     signs_in(desk, phone)
 
 

@@ -1,13 +1,12 @@
 """``retire`` against the lab: the phone is empty, the ledger knows, the credential is no more."""
 
-import io
 import json
 from collections.abc import Iterator
 
 import pytest
 from check_desk import CheckDesk, check_desk
 from cryptography.hazmat.primitives.asymmetric import padding, utils
-from recovery_desk import opened, recover, recover_with_pin, servers, signs_in, slot_of
+from recovery_desk import Terminal, opened, recover, recover_with_pin, servers, signs_in, slot_of
 
 from usbprov.errors import CertificateNotAccepted, PhoneGone
 from usbprov.ledger.ledger import Ledger
@@ -31,13 +30,6 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CheckDesk]:
 def desk(running: CheckDesk, capsys: pytest.CaptureFixture[str]) -> CheckDesk:
     running.capture = capsys
     return running
-
-
-class Terminal(io.StringIO):
-    """Standard input at which somebody types."""
-
-    def isatty(self) -> bool:
-        return True
 
 
 def states(desk: CheckDesk, serial: str) -> list[JobState]:

@@ -15,9 +15,10 @@ from usbprov.cli.recoveries import Case, show_case
 from usbprov.engine.checks.network import RealNetwork
 from usbprov.engine.order import Order
 from usbprov.engine.recovery.actions import Need
-from usbprov.engine.recovery.look import Inquest, StoredPair, look
+from usbprov.engine.recovery.look import look
 from usbprov.engine.recovery.remembered import Wish
 from usbprov.engine.recovery.repair import Aim, error_of, proves_otherwise, repair_of
+from usbprov.engine.recovery.sight import Inquest, StoredPair
 from usbprov.engine.recovery.walk import consented, recovery_of
 from usbprov.engine.result import Result
 from usbprov.errors import CertificateNotAccepted

@@ -117,6 +117,7 @@ def _credential_in_force(facts: Facts) -> Facts:
         kept=False,
         recorded=True,
         published=None,
+        wants_new=False,
     )
 
 

@@ -86,6 +86,7 @@ class Facts:
         reach: Whether the Web Services can be asked.
         has_secret: Whether something but the phone's certificate can prove the user.
         may_replace: Whether what is in the slot may be replaced by a new key.
+        wants_new: Whether a new certificate is wanted, however long the present one is good.
         takes_keys: Whether it takes a key that it did not make itself.
         takes_clock: Whether its clock can be set.
         takes_roots: Whether it takes trusted roots.
@@ -109,6 +110,7 @@ class Facts:
     reach: Reach = Reach.OFFLINE
     has_secret: bool = False
     may_replace: bool = False
+    wants_new: bool = False
     takes_keys: bool = True
     takes_clock: bool = True
     takes_roots: bool = True

@@ -14,8 +14,8 @@ from usbprov.engine.job import Job, known
 from usbprov.engine.order import CredentialOrder, KeySource, Order
 from usbprov.engine.plan import Plan, make_plan, new_job
 from usbprov.engine.recovery.actions import Action, Need
-from usbprov.engine.recovery.facts import Facts, Held, Reach
-from usbprov.engine.recovery.look import Sight
+from usbprov.engine.recovery.facts import Facts, Reach
+from usbprov.engine.recovery.sight import Sight
 from usbprov.engine.recovery.steps import RecallStep, RootsStep
 from usbprov.engine.recovery.walk import Finding, Recovery
 from usbprov.engine.result import Outcome
@@ -61,8 +61,7 @@ class Aim:
 
     def facts(self, facts: Facts) -> Facts:
         """Return the facts as this aim has them."""
-        is_good = facts.held is Held.GOOD
-        return replace(facts, held=Held.DUE) if self.renews and is_good else facts
+        return replace(facts, wants_new=self.renews)
 
     def lacking(self, recovery: Recovery) -> Sequence[Finding]:
         """Return what is left undone and is not to be."""

@@ -177,6 +177,13 @@ SITUATIONS: tuple[Situation, ...] = (
         "the same certificate is committed again with the settings; no server is asked",
     ),
     Situation(
+        "renewal-wanted",
+        "the certificate is good, and a new one is wanted",
+        lambda facts: facts.wants_new and facts.is_usable,
+        (Action.CERTIFY,),
+        "as long as it is good it can prove the user itself",
+    ),
+    Situation(
         "due",
         "the certificate is in the last part of its life",
         lambda facts: facts.held is Held.DUE,
