@@ -13,6 +13,7 @@ from typing import Any
 
 from check_desk import CheckDesk
 
+from usbprov.lab import store
 from usbprov.lab.registrar.signins import sign_ins
 from usbprov.lab.single import SingleOptions, serve_pty
 from usbprov.net.credentials import PinCredential
@@ -86,22 +87,30 @@ def servers(desk: CheckDesk) -> list[str]:
 
 
 def signs_in(desk: CheckDesk, phone: str, name: str = "alice") -> None:
-    """See that the phone signs in, that it would do so by itself, and that nothing is left."""
-    user, before = desk.user(name).sip_uri, slot_of(desk, phone)
+    """See, at the Registrar, that the phone signed in last of all, and what it would do alone."""
+    user = desk.user(name).sip_uri
+    with opened(desk, phone) as there:
+        info = there.info()
+    assert info.settings == PhoneSettings(
+        user, desk.lab.facts.web_services_url, desk.lab.facts.registrar
+    )
+    assert info.slots[0].pending_key is None
+    device = str(endpoint_of(info.mac).instance)
+    last = [one for one in sign_ins(desk.folder / "lab") if one.device_id == device][-1]
+    assert (last.sip_uri, last.scheme, last.outcome) == (user, "TLS-DSK", "signed out")
+    published = [one for one in store.published(desk.folder / "lab") if one.device_id == device]
+    assert info.slots[0].active_certificate in [one.sha256 for one in published]
+
+
+def is_well(desk: CheckDesk, phone: str) -> None:
+    """See the same, and that another look finds nothing to do."""
+    before = slot_of(desk, phone)
     told = recover(desk, phone)
     assert (told.code, told.met, told.document["outcome"]) == (0, ["well"], "well"), told.document
     assert told.document["job"] is None
     assert told.document["state"]["published"] is True
     assert told.document["state"]["trusts"] is True
-    with opened(desk, phone) as there:
-        info = there.info()
-    assert info.slots[0] == before
-    assert info.settings == PhoneSettings(
-        user, desk.lab.facts.web_services_url, desk.lab.facts.registrar
-    )
-    device = endpoint_of(info.mac).instance
-    last = [one for one in sign_ins(desk.folder / "lab") if one.device_id == str(device)][-1]
-    assert (last.sip_uri, last.scheme, last.outcome) == (user, "TLS-DSK", "signed out")
+    assert slot_of(desk, phone) == before
 
 
 @contextmanager

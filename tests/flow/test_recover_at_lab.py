@@ -16,6 +16,7 @@ from recovery_desk import (
     Terminal,
     Told,
     give,
+    is_well,
     kill_provisions,
     opened,
     recover,
@@ -124,7 +125,7 @@ def test_a_certificate_of_a_job_that_was_given_up(
     told = recover(desk, phone)
     recovered(told, "kept-certificate")
     assert "ticket" not in told.steps
-    signs_in(desk, phone)
+    is_well(desk, phone)
 
 
 # --- the certificate
@@ -229,7 +230,7 @@ def test_a_phone_that_lost_its_key_gets_it_back_from_the_vault(alone: Alone) -> 
     assert restored.active_certificate == before.active_certificate
     assert restored.active_key is not None
     assert restored.active_key.sha256 == before.active_key.sha256
-    signs_in(desk, "")
+    is_well(desk, "")
 
     alone.pull()
     alone.change(key=None, certificate=None, settings=None)
@@ -280,7 +281,7 @@ def test_a_phone_of_another_computers_ledger_is_adopted(desk: CheckDesk, phone: 
     recovered(recover(elsewhere, phone), "unrecorded")
     assert slot_of(elsewhere, phone) == before
     assert recover(elsewhere, phone).met == ["well"]
-    signs_in(desk, phone)
+    is_well(desk, phone)
 
 
 # --- clock, roots, settings
@@ -304,7 +305,7 @@ def test_roots_that_were_erased(alone: Alone) -> None:
     told = recover(desk, "")
     recovered(told, "roots-missing")
     assert told.steps["trust"] == "done"
-    signs_in(desk, "")
+    is_well(desk, "")
 
 
 def test_settings_that_are_wrong(desk: CheckDesk, phone: str) -> None:
@@ -331,7 +332,7 @@ def test_settings_that_are_lost(alone: Alone) -> None:
     desk = alone.plug()
     told = recover(desk, "", "--offline")
     assert (told.code, told.met) == (0, ["settings-missing", "well"])
-    signs_in(desk, "")
+    is_well(desk, "")
 
 
 def test_wrong_settings_beside_a_key_that_waits(desk: CheckDesk, phone: str) -> None:
@@ -355,7 +356,7 @@ def test_several_troubles_at_once_are_one_job(alone: Alone) -> None:
     desk = alone.plug()
     told = recover_with_pin(desk, "", *servers(desk))
     recovered(told, "clock-wrong", "roots-missing", "expired")
-    signs_in(desk, "")
+    is_well(desk, "")
 
 
 # --- without servers
