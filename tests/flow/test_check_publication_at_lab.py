@@ -88,7 +88,7 @@ def test_a_revoked_one(desk: CheckDesk, port: str) -> None:
     assert (told.code, told.error) == (7, "SIP-05"), told.summary
     assert told.of("bad") == ["sign-in"]
     assert "revoked" in told.steps["sign-in"]["cause"]
-    assert "--replace" in told.steps["sign-in"]["remedy"]
+    assert "usbprov recover" in told.steps["sign-in"]["remedy"]
 
 
 def test_one_that_another_device_has_replaced(desk: CheckDesk, port: str) -> None:

@@ -9,8 +9,8 @@ from usbprov.cli import documents
 from usbprov.cli.documents import Document
 from usbprov.cli.text import pairs
 from usbprov.engine.recovery.actions import DEEDS
-from usbprov.engine.recovery.look import Sight
 from usbprov.engine.recovery.repair import error_of
+from usbprov.engine.recovery.sight import Sight
 from usbprov.engine.recovery.walk import Finding, Recovery
 from usbprov.engine.result import Result
 from usbprov.errors import UsbprovError

@@ -65,7 +65,7 @@ def validity(of: KeptCheck) -> Seen:
 
 def renewal(of: KeptCheck) -> Seen:
     """Say how long it is good."""
-    remedy = "Attach the phone: usbprov provision --replace --key existing --auth certificate"
+    remedy = "Attach the phone: usbprov renew"
     return renewal_seen(known(of.found).certificate, remedy)
 
 

@@ -22,7 +22,7 @@ from usbprov.webservices.trust.view import PhoneView
 FATAL_SKEW = timedelta(minutes=5)
 """With more the servers refuse tickets and certificates (Microsoft's KB 2604176)."""
 
-_SET_CLOCK = "usbprov provision and usbprov trust install set it; see that the phone finds NTP."
+_SET_CLOCK = "usbprov recover sets it; see that the phone finds NTP."
 
 
 @dataclass
@@ -145,7 +145,7 @@ def certificate(of: PhoneCheck) -> Seen:
     problem = unfitness(found, info.settings.sip_uri if info.settings else None)
     if problem:
         raise InstalledUnfit(name, str(problem))
-    return renewal_seen(found, "usbprov provision --replace --key existing --auth certificate")
+    return renewal_seen(found, "usbprov renew")
 
 
 _SETTINGS = (("user", "sip_uri"), ("Web Services", "web_services_url"), ("Registrar", "registrar"))

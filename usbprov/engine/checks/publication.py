@@ -40,10 +40,8 @@ from usbprov.webservices.trust.servers import registrar_address
 if TYPE_CHECKING:
     from cryptography import x509
 
-_RENEW = (
-    "usbprov provision --replace --key existing --auth certificate: the same key is certified anew."
-)
-_AGAIN = "Provision the phone again (usbprov provision --replace); that publishes a new one."
+_RENEW = "usbprov renew: the phone's key is certified anew, by the certificate that it has."
+_AGAIN = "usbprov recover with the user's PIN: that publishes a new one for the same key."
 
 
 @dataclass

@@ -47,7 +47,7 @@ USER_CERTIFICATE_EXPIRED = Cause(
     "user-certificate-expired",
     "The phone's certificate has expired.",
     "`usbprov info` shows until when it is valid.",
-    "Provision the phone again with --replace --key existing.",
+    "usbprov recover with the user's PIN: the phone's key gets a new certificate.",
     known=("10",),
 )
 USER_UNKNOWN = Cause(
