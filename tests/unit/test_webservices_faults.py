@@ -158,6 +158,14 @@ def test_words_never_give_back_a_ticket_or_a_piece_of_a_secret(before: str) -> N
     assert not re.search(r"[\d+]", told), told
 
 
+def test_a_redirect_never_gives_back_a_secret() -> None:
+    headers = {"Location": "https://720511.elsewhere.test/720511"}
+    error = error_of(answer(302, headers=headers), "720511")
+    assert isinstance(error, RedirectRefused)
+    assert "to ***.elsewhere.test," in str(error)
+    assert "720511" not in str(error)
+
+
 def info(content: str) -> Complaint | None:
     body = f"<GetAndPublishCertResponse><x/>{content}</GetAndPublishCertResponse>"
     return error_info(parse(body.encode(), "pool.test").root)

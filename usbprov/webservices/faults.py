@@ -104,6 +104,7 @@ class _Case:
     answer: Answer
     words: str
     error_id: int | None = None
+    secrets: Iterable[str] = ()
 
 
 _Maker = Callable[[_Case], ServiceError]
@@ -127,7 +128,7 @@ def _redirected(case: _Case) -> ServiceError:
         host = urlsplit(case.answer.headers.get("Location", "")).hostname
     except ValueError:
         host = None
-    where = f" to {cleaned(host)}" if host else ""
+    where = f" to {cleaned(host, case.secrets)}" if host else ""
     problem = f"{_status_words(case.answer)}{where}, in answer to what is sent once only"
     return RedirectRefused(case.answer.server, problem)
 
@@ -219,7 +220,7 @@ def complaint_error(answer: Answer, secrets: Iterable[str] = ()) -> ServiceError
     complaint = soap_fault(answer) or header_diagnostics(answer)
     if complaint is not None:
         return error_for(complaint, answer, secrets)
-    return None if answer.status == _OK else status_error(answer)
+    return None if answer.status == _OK else status_error(answer, secrets)
 
 
 def error_for(complaint: Complaint, answer: Answer, secrets: Iterable[str] = ()) -> ServiceError:
@@ -228,11 +229,11 @@ def error_for(complaint: Complaint, answer: Answer, secrets: Iterable[str] = ())
     return next(make for sign, make in TABLE if sign.fits(complaint))(case)
 
 
-def status_error(answer: Answer) -> ServiceError:
+def status_error(answer: Answer, secrets: Iterable[str] = ()) -> ServiceError:
     """Return the error that an HTTP status other than 200 means where nothing else is said."""
     make = next(make for sign, make in STATUS_TABLE if sign.fits_status(answer))
     phrase = answer.phrase if make is _failed else _status_words(answer)
-    return make(_Case(answer, phrase))
+    return make(_Case(answer, phrase, secrets=secrets))
 
 
 def _status_words(answer: Answer) -> str:
