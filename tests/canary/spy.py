@@ -189,10 +189,10 @@ _sizes = {}
 
 
 def snapshot():
-    """Keep the ledger's files as they are now; what only grows is kept once."""
+    """Keep what is written to the ledger, as it is now; what only grows is kept once."""
     was, _busy.on = getattr(_busy, "on", False), True
     for path in Path(os.environ["HOME"]).glob("ledger*"):
-        if path.suffix.endswith(("-wal", "3")):
+        if path.suffix.endswith("-wal"):  # all that comes to the ledger is there before
             size, (number, before) = path.stat().st_size, _sizes.get(path, (0, 0))
             number += size < before
             _sizes[path] = number, size
