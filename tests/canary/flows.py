@@ -487,6 +487,7 @@ JOURNEYS: Mapping[str, Journey] = {
             Flow("expiring", lambda _: ["--json"]),
             Flow("ledger backup", lambda at: [str(at.work / "backup")]),
             Flow("ledger restore", lambda at: [str(at.work / "backup"), "--yes"]),
+            Flow("ledger purge", lambda _: ["--older-than", "0d", "--yes"]),
             Flow("ledger vacuum"),
             Flow("retire", lambda _: ["serial:EMU0001", "--yes"]),
             *PAPERS[:4],
