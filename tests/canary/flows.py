@@ -382,6 +382,20 @@ JOURNEYS: Mapping[str, Journey] = {
         variables={"CANARY_ECHO": "publish"},
         prepare=_write_roster,
     ),
+    "hostile Registrar": Journey(
+        [
+            by_pin(1, "--json", code=None, says="refused", sees=frozenset({"signed"})),
+            *_TOLD,
+            Flow(
+                "check publication",
+                lambda at: ["1-1", *at.servers, *at.registrar],
+                code=None,
+                says="refused",
+            ),
+        ],
+        lab=["--fault", "certificate-not-found"],
+        variables={"CANARY_ECHO": "sign-in"},
+    ),
     "vault": Journey(
         [
             by_pin(1, "--json", *_IN_VAULT, lines={9: PASSPHRASE}, sees=_KEY | {"derived key"}),
@@ -538,8 +552,7 @@ NO_SECRET: Mapping[str, str] = {
     "check host": "it looks at this computer",
     "check bus": "it looks at USB",
     "check chain": "it looks at public certificates",
-    "check publication": "the phone's certificate is public, and its key signs in the phone",
-    "check phone": "the same",
+    "check phone": "the phone's certificate is public, and its key signs in the phone",
     "check all": "the same",
     "bench map": "it asks which port is which",
     "udev check": "it writes rules for udev",

@@ -330,7 +330,13 @@ def _is_text(piece):
 
 
 def echo(which):
-    """Have the lab refuse what it is asked, with what it was sent: ``ticket`` or ``publish``."""
+    """Have the Web Services refuse what they are asked, with what they were sent.
+
+    ``which`` is ``ticket`` or ``publish``; ``sign-in`` is for the Registrar.
+    """
+    if which == "sign-in":
+        echo_sign_in()
+        return
     app = importlib.import_module("usbprov.lab.app")
 
     def around(real, arguments, named):
@@ -353,6 +359,24 @@ def lines():
         opened = os.open(file, os.O_RDONLY)
         os.dup2(opened, int(number))
         os.close(opened)
+
+
+def echo_sign_in():
+    """Have the lab's Registrar give back what proves the user, in whatever it refuses."""
+
+    def around(real, arguments, named):
+        turn, status, reason, *headers = arguments
+        sent = turn.exchange.request.value("authorization")
+        said = " ".join(["refused", *re.findall(r'gssapi-data="([^"]+)"', sent)])
+        told = [
+            (name, re.sub('reason="[^"]*"', f'reason="{said}"', value))
+            if name == "ms-diagnostics"
+            else (name, value)
+            for name, value in headers
+        ]
+        return real(turn, status, said if status >= 400 else reason, *told, **named)
+
+    wrap("usbprov.lab.registrar.turns", "Turn._answer", around)
 
 
 def begin():
