@@ -3,7 +3,8 @@
 Run it as ``python benchmarks/ledger.py [PLACE]``. PLACE is a folder on the disk that is to be
 measured (a file is made in it, and removed), or the URL of an empty PostgreSQL database. Jobs with
 and without the chain alternate, so that what else the computer does falls on both; then all the
-jobs of a bench are done at once, a thread each.
+jobs of a bench are done at once, a thread each; then it is looked whom a roster's jobs serve, when
+few are served and when thousands are, which must cost a phone the same.
 """
 
 import argparse
@@ -11,16 +12,21 @@ import contextlib
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from unittest import mock
 
+from usbprov.bench.roster import RosterEntry
+from usbprov.bench.served import ServedSoFar
 from usbprov.ledger.address import LedgerPlace, parse_place
 from usbprov.ledger.chain import Write
 from usbprov.ledger.ledger import Ledger
 from usbprov.ledger.records import ArtifactKind, JobState, NewJob, StepState
+from usbprov.ledger.schema import jobs
 
 NEW = NewJob(
     phone_serial="EMU0001",
@@ -36,6 +42,7 @@ NEW = NewJob(
     nonce=bytes(16),
 )
 STEPS = ("ticket", "clock", "trust", "key", "request", "publish", "check", "install", "prove")
+ROSTER, AT, NUMBERS = "shift", datetime.now(UTC), count()
 WRITES = 2 + 2 + 2 * len(STEPS) + 3
 """Of one job, each of them a durable commit."""
 
@@ -101,6 +108,43 @@ def report_bench(ledger: Ledger, phones: int) -> None:
     print(f"{phones} at once: {took:.2f} s, {cpu:.2f} s of them CPU, {rate:.0f} commits/s")
 
 
+def report_served(ledger: Ledger, few: int = 30, many: int = 3_000) -> None:
+    """Print what a look at whom a roster serves costs, by how many it serves already."""
+    so_far = ServedSoFar(ledger, ROSTER, lambda _user, extension: RosterEntry(2, extension or ""))
+    costs = []
+    for served in (few, many):
+        serve(ledger, served - len(so_far.users))
+        whole = cpu_of(so_far.look)
+        costs.append(statistics.median(look_after_another(ledger, so_far) for _ in range(60)))
+        print(f"{served:>5} served: {whole:6.2f} ms CPU to read all, {costs[-1]:5.2f} ms a phone")
+    print(f"with {many} it costs {costs[1] / costs[0]:.2f} times what it does with {few}")
+
+
+def serve(ledger: Ledger, count: int) -> None:
+    """Add so many phones that are done, in one write."""
+    new = vars(NEW) | {"roster": ROSTER, "state": JobState.DONE, "created": AT, "updated": AT}
+
+    def work(write: Write) -> None:
+        for _ in range(count):
+            serial, extension = f"S{next(NUMBERS)}", f"{next(NUMBERS)}"
+            write.insert(jobs, new | {"phone_serial": serial, "extension": extension})
+
+    ledger.database.write("job opened", work)
+
+
+def look_after_another(ledger: Ledger, so_far: ServedSoFar) -> float:
+    """Have one more phone served, and return the processor time of the looks that it needs."""
+    serve(ledger, 1)
+    return cpu_of(so_far.look) + cpu_of(so_far.look)
+
+
+def cpu_of(work: Callable[[], object]) -> float:
+    """Return the processor time of a call in ms."""
+    began = time.process_time()
+    work()
+    return 1000 * (time.process_time() - began)
+
+
 @contextlib.contextmanager
 def place_of(text: str) -> Iterator[LedgerPlace]:
     """Give the database, or a file in the folder."""
@@ -124,6 +168,7 @@ def main() -> None:
         report("with the chain   ", chained)
         report("without the chain", bare)
         report_bench(ledger, options.phones)
+        report_served(ledger)
 
 
 if __name__ == "__main__":
