@@ -23,7 +23,7 @@ from usbprov.engine.job import Job, known
 from usbprov.engine.plan import Plan
 from usbprov.engine.result import Outcome, Result, StepReport
 from usbprov.engine.retry import Retrier, Retry
-from usbprov.engine.steps.contract import Prepares, Step
+from usbprov.engine.steps.contract import Step, prepares
 from usbprov.errors import (
     CertificateUnfit,
     ClaimLost,
@@ -220,7 +220,7 @@ class Runner:
         return True
 
     def _run(self, step: Step, started: float) -> None:
-        if isinstance(step, Prepares):
+        if prepares(step):
             step.prepare(self._job)
         attempt = _Attempt(self._job, step.name)
         again: list[StepRetry] = []

@@ -1,6 +1,7 @@
 """The contract of a step."""
 
-from typing import ClassVar, Protocol, runtime_checkable
+from functools import cache
+from typing import ClassVar, Protocol, TypeGuard, runtime_checkable
 
 from usbprov.engine.events import StepName
 from usbprov.engine.job import Job
@@ -38,3 +39,14 @@ class Prepares(Protocol):
         So it costs no write of its own, and is on the disk before ``run`` has its effect.
         """
         ...
+
+
+def prepares(step: Step) -> TypeGuard[Prepares]:
+    """Say whether a step makes something ready first."""
+    return _prepares(type(step))
+
+
+@cache
+def _prepares(kind: type) -> bool:
+    """Ask each class once: whether an object fulfils a protocol takes 150 calls to find out."""
+    return issubclass(kind, Prepares)
