@@ -11,6 +11,7 @@ import math
 import socket
 import threading
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -93,6 +94,8 @@ class UsbIpSession:
         self._sending = threading.RLock()
         self._answers = sock.dup()  # with a time-out of its own
         sock.settimeout(_SEND_TIMEOUT)
+        # Of a session that is forgotten, the sockets would else be collected before it is closed.
+        self._close_sockets = weakref.finalize(self, _close, sock, self._answers)
 
     def transfer(self, transfer: Transfer, timeout: float | None) -> Completion:
         """Do one transfer; see ``Session``."""
@@ -113,8 +116,7 @@ class UsbIpSession:
         if not self._sees_the_end(_FAREWELL):
             self._shut(socket.SHUT_RDWR)
             self._sees_the_end(_FAREWELL)
-        self._answers.close()
-        self._sock.close()
+        self._close_sockets()
 
     # --- the caller's side -----------------------------------------------------------------------
 
@@ -297,3 +299,8 @@ class UsbIpSession:
     def _shut(self, how: int) -> None:
         with suppress(OSError):
             self._sock.shutdown(how)
+
+
+def _close(*sockets: socket.socket) -> None:
+    for each in sockets:
+        each.close()
