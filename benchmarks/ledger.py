@@ -113,7 +113,7 @@ def report_served(ledger: Ledger, few: int = 30, many: int = 3_000) -> None:
     so_far = ServedSoFar(ledger, ROSTER, lambda _user, extension: RosterEntry(2, extension or ""))
     costs = []
     for served in (few, many):
-        serve(ledger, served - len(so_far.users))
+        serve(ledger, served - len(so_far.phones))
         whole = cpu_of(so_far.look)
         costs.append(statistics.median(look_after_another(ledger, so_far) for _ in range(60)))
         print(f"{served:>5} served: {whole:6.2f} ms CPU to read all, {costs[-1]:5.2f} ms a phone")

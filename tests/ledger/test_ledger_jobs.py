@@ -145,3 +145,7 @@ def test_the_latest_of_a_phone_is_one_that_came_to_something(place: LedgerPlace)
         assert latest is not None
         assert latest.id == done.id
         assert ledger.latest_of_phone(serial, "02:00:5e:00:00:09") is None
+        assert ledger.latest_of_phone(serial, mac, "shift") is None
+        mine = ledger.open_job(replace(NEW, roster="shift"))
+        assert ledger.latest_of_phone(serial, mac, "shift") == mine
+        assert ledger.latest_of_phone(serial, mac, "another") is None

@@ -4,12 +4,11 @@ Never a second phone for one user unless told (``--again``); never a phone that 
 already unless told (``--replace``).
 """
 
-from collections.abc import Collection, Mapping, Sized
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from usbprov.bench.assignment import Refuse
 from usbprov.bench.roster import Roster, RosterEntry
-from usbprov.phone.contract import PhoneIdentity
 
 
 @dataclass(frozen=True)
@@ -30,14 +29,12 @@ class Past:
     """What the ledger says was done, on all benches.
 
     Attributes:
-        served: The phones that a user got, by ``RosterEntry.key``; only their number counts.
+        served: How many phones a user got, by ``RosterEntry.key``.
         taken: Keys of users for whom a phone is being provisioned now.
-        users: The key of the user who got a phone.
     """
 
-    served: Mapping[str, Sized] = field(default_factory=dict)
+    served: Mapping[str, int] = field(default_factory=dict)
     taken: Collection[str] = ()
-    users: Mapping[PhoneIdentity, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -55,7 +52,7 @@ def free_users(roster: Roster, past: Past, rules: Rules) -> list[RosterEntry]:
     free = [entry for entry in roster.entries if is_free(entry, past, rules)]
     if not rules.again:
         return free
-    return sorted(free, key=lambda entry: len(past.served.get(entry.key, ())))
+    return sorted(free, key=lambda entry: past.served.get(entry.key, 0))
 
 
 def is_free(entry: RosterEntry, past: Past, rules: Rules) -> bool:
@@ -64,27 +61,23 @@ def is_free(entry: RosterEntry, past: Past, rules: Rules) -> bool:
     return key not in past.taken and (rules.again or not past.served.get(key))
 
 
-def admit(
-    phone: PhoneIdentity, holds: str | None, past: Past, rules: Rules
-) -> Refuse | Already | None:
+def admit(whose: str | None, holds: str | None, rules: Rules) -> Refuse | Already | None:
     """Say whether a phone may get a user; None: it may.
 
     Args:
-        phone: Which phone it is.
+        whose: The user who got it (``RosterEntry.key``), or None.
         holds: Whose certificate it has, as it says itself: a SIP URI; "" if it has one and does
             not say whose; None if it has none.
-        past: What was done.
         rules: What was told.
     """
     if rules.replace:
         return None
-    user = past.users.get(phone)
-    if user is not None:
-        return Already(user)
+    if whose is not None:
+        return Already(whose)
     if holds is None:
         return None
-    whose = f" for {holds}" if holds else ""
-    return Refuse(f"the phone is provisioned already{whose}", _KEEP)
+    of = f" for {holds}" if holds else ""
+    return Refuse(f"the phone is provisioned already{of}", _KEEP)
 
 
 _KEEP = "Put it aside, or run with --replace if what is in it is to be replaced."

@@ -63,10 +63,16 @@ class Users:
             mine = self._given.get(phone)
             if mine is not None and mine.lease is not None:
                 return mine
-            entry = self._of_earlier(phone)
-            if entry is not None:
-                return self._give(phone, entry, label)
-            return self._assign(phone, holds, label, mine.entry if mine else None)
+            record = self._ledger.latest_of_phone(phone.serial, phone.mac)
+            if record is not None and record.roster == self.roster.key:
+                return self._give(phone, self._of_earlier(phone, record), label)
+            whose = None if record is None else self._whose(phone)
+            verdict = admit(whose, holds, self._rules)
+            if isinstance(verdict, Refuse):
+                raise NoUserForPhone(str(phone), verdict.why)
+            if isinstance(verdict, Already):
+                return self._give(phone, self._by_name[verdict.user], label)
+            return self._assign(phone, label, mine.entry if mine else None)
 
     def finished(self, phone: PhoneIdentity, also: Lease | None = None) -> None:
         """Note that the phone is done: the ledger says for good who has it.
@@ -135,25 +141,21 @@ class Users:
 
     # --- with the lock held
 
-    def _of_earlier(self, phone: PhoneIdentity) -> RosterEntry | None:
-        """Return whose the phone is already, or is becoming, by an earlier job of this roster."""
-        record = self._ledger.latest_of_phone(phone.serial, phone.mac)
-        if record is None or record.roster != self.roster.key:
-            return None
+    def _of_earlier(self, phone: PhoneIdentity, record: JobRecord) -> RosterEntry:
+        """Return whose the phone is already, or is becoming, by its last job, of this roster."""
         entry = self._entry(record.user, record.extension)
         if entry is None:
             raise NoUserForPhone(str(phone), _no_longer(record))
         return entry
 
-    def _assign(
-        self, phone: PhoneIdentity, holds: str | None, label: str, before: RosterEntry | None
-    ) -> Given | Wait:
+    def _whose(self, phone: PhoneIdentity) -> str | None:
+        """Return whose a phone is by this roster, though its last job was not of it."""
+        record = self._ledger.latest_of_phone(phone.serial, phone.mac, self.roster.key)
+        entry = record and self._entry(record.user, record.extension)
+        return entry.key if entry else None
+
+    def _assign(self, phone: PhoneIdentity, label: str, before: RosterEntry | None) -> Given | Wait:
         past = self._past(phone)
-        verdict = admit(phone, holds, past, self._rules)
-        if isinstance(verdict, Refuse):
-            raise NoUserForPhone(str(phone), verdict.why)
-        if isinstance(verdict, Already):
-            return self._give(phone, self._by_name[verdict.user], label)
         elsewhere: dict[str, ClaimedElsewhere] = {}
         while True:
             users = free_users(self.roster, past, self._rules)
@@ -187,7 +189,7 @@ class Users:
         """Return what was done, and who has a phone in work here, other than this one."""
         taken = {given.entry.key for its, given in self._given.items() if its != phone}
         self._served.look()
-        return Past(self._served.phones, taken | self._refused, self._served.users)
+        return Past(self._served.phones, taken | self._refused)
 
     def _entry(self, user: str | None, extension: str | None) -> RosterEntry | None:
         """Return the roster's line of a job's user."""

@@ -209,12 +209,18 @@ class Ledger:
         rows = self._found(queries.latest(states, **by), asked)
         return _job(rows[0]) if rows else None
 
-    def latest_of_phone(self, serial: str, mac: str) -> JobRecord | None:
+    def latest_of_phone(self, serial: str, mac: str, roster: str | None = None) -> JobRecord | None:
         """Return the phone's newest job that came to anything, whoever it was for, or None.
 
         One that ended before the phone was written to, or was superseded, came to nothing.
+
+        Args:
+            serial: The phone's serial number.
+            mac: Its MAC address.
+            roster: Only jobs of this roster count; None: all do.
         """
-        rows = self._found(queries.LATEST_OF_PHONE, {"serial": serial, "mac": mac})
+        asked = {"serial": serial, "mac": mac, "roster": roster}
+        rows = self._found(queries.latest_of_phone(of_roster=roster is not None), asked)
         return _job(rows[0]) if rows else None
 
     def served_since(self, roster: str, number: int) -> ServedSince:

@@ -42,13 +42,14 @@ def _is_one_of(states: Sequence[JobState]) -> ColumnElement[bool]:
     return or_(*(jobs.c.state == state for state in states))
 
 
-LATEST_OF_PHONE = Prepared(
-    select(jobs)
-    .where(_OF_PHONE, _is_one_of((JobState.OPEN, JobState.STUCK, JobState.DONE)))
-    .order_by(jobs.c.id.desc())
-    .limit(1)
-)
-"""A phone's newest job that came to anything: ``serial`` and ``mac``."""
+@cache
+def latest_of_phone(*, of_roster: bool) -> Prepared:
+    """Find a phone's newest job that came to anything: ``serial``, ``mac`` and ``roster``."""
+    where = [_OF_PHONE, _is_one_of((JobState.OPEN, JobState.STUCK, JobState.DONE))]
+    if of_roster:
+        where.append(jobs.c.roster == bindparam("roster"))
+    return Prepared(select(jobs).where(*where).order_by(jobs.c.id.desc()).limit(1))
+
 
 _OF_KIND = and_(artifacts.c.job == bindparam("job"), artifacts.c.kind == bindparam("kind"))
 

@@ -1,6 +1,6 @@
 """What the ledger gives back: typed records, without SQL."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -115,17 +115,13 @@ class ServedSince:
     Attributes:
         number: Of the chain's last entry: what is to be said at the next look.
         jobs: As they are now, in the order of their numbers.
-        changed: The numbers of all jobs that were written to, of those that are no longer there,
-            too; None: nothing that was known holds any more, and ``jobs`` are all there are.
+        begun: The numbers of those that began since; None: ``jobs`` are all there are, and
+            nothing that was known before holds any more.
     """
 
     number: int
     jobs: Sequence[Served]
-    changed: Collection[int] | None
-
-    def gone(self, known: Collection[int]) -> Collection[int]:
-        """Return which of the jobs that were known are to be forgotten, or to be taken anew."""
-        return tuple(known) if self.changed is None else self.changed
+    begun: frozenset[int] | None
 
 
 @dataclass(frozen=True)

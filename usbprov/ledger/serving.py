@@ -14,9 +14,9 @@ _FIRST = Prepared(select(func.min(entries.c.number)))
 _NUMBER = Prepared(select(heads.c.number).where(heads.c.name == CHAIN))
 
 _BODIES = Prepared(
-    select(entries.c.body).where(
-        entries.c.number > bindparam("since"), entries.c.body.like('%["job",%')
-    )
+    select(entries.c.body)
+    .where(entries.c.number > bindparam("since"), entries.c.body.like('%["job",%'))
+    .order_by(entries.c.number)
 )
 """A row of the table ``job`` was written to; if a text holds these characters, too, no harm is
 done."""
@@ -37,25 +37,28 @@ _ONE = Prepared(_OF_ROSTER.where(jobs.c.id == bindparam("job")))
 def served_since(connection: Connection, roster: str, since: int) -> ServedSince:
     """Read what changed after an entry; see ``Ledger.served_since``."""
     ((number,),) = _NUMBER.rows(connection, {})
-    if not 0 < since <= number or _is_purged(connection, since):
+    written = _written(connection, since) if 0 < since < number else {}
+    if not 0 < since <= number or None in written.values():  # a job was removed
         found = _ALL.rows(connection, {"roster": roster})
         return ServedSince(number, [_served(row) for row in found], None)
-    changed = _changed(connection, since) if since < number else []
     found = [
-        row for job in changed for row in _ONE.rows(connection, {"roster": roster, "job": job})
+        row
+        for job in sorted(written)
+        for row in _ONE.rows(connection, {"roster": roster, "job": job})
     ]
-    return ServedSince(number, [_served(row) for row in found], changed)
+    begun = frozenset(job for job, is_new in written.items() if is_new)
+    return ServedSince(number, [_served(row) for row in found], begun)
 
 
-def _is_purged(connection: Connection, since: int) -> bool:
-    """Say whether entries after that one are gone, so that nobody can tell what changed."""
-    ((first,),) = _FIRST.rows(connection, {})
-    return bool(since < first)
-
-
-def _changed(connection: Connection, since: int) -> list[int]:
-    bodies = [json.loads(body) for (body,) in _BODIES.rows(connection, {"since": since})]
-    return sorted({row for body in bodies for table, row, _ in body if table == jobs.name})
+def _written(connection: Connection, since: int) -> dict[int, bool | None]:
+    """Return which jobs were written to, and whether they are new; None: one was removed."""
+    written: dict[int, bool | None] = {}
+    for (body,) in _BODIES.rows(connection, {"since": since}):
+        for table, job, columns in json.loads(body):
+            if table == jobs.name:
+                is_new = columns and (written.get(job, False) or "created" in columns)
+                written[job] = None if columns is None else bool(is_new)
+    return written
 
 
 def _served(row: driver.Row) -> Served:

@@ -92,7 +92,7 @@ class PhoneSettings:
     registrar: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # a bench keeps one for each phone that it has done
 class PhoneIdentity:
     """Which phone this is, as it says over its own protocol, whatever USB says.
 
