@@ -3,6 +3,7 @@
 import argparse
 import os
 import random
+import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -20,9 +21,14 @@ _BEFORE = ("identify", "plan")
 """What a job does before the steps of the table."""
 
 
+_EVERY = 200
+"""After so many points a log that nobody watches says how far it is."""
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run what the command line asks for; 0 where all points passed."""
     given = _parse(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that nothing is left behind
     began = time.monotonic()
     keys = prepare()
     with own_folder() as folder:
@@ -115,8 +121,9 @@ def _watched(crew: Crew, chosen: Sequence[Point]) -> list[Verdict]:
         verdicts.append(verdict)
         if verdict.complaints:
             sys.stderr.write(f"FAILED {verdict.name}\n")
-        if sys.stderr.isatty():
-            sys.stderr.write(f"\r{len(verdicts)} of {len(chosen)} ")
+        if sys.stderr.isatty() or not len(verdicts) % _EVERY:
+            end = "\r" if sys.stderr.isatty() else "\n"
+            sys.stderr.write(f"{len(verdicts)} of {len(chosen)}{end}")
     return verdicts
 
 

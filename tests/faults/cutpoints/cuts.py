@@ -72,7 +72,7 @@ def _where_killed(moment: Moment) -> Sequence[str]:
 
 
 def _kill(stage: Stage, scenario: Scenario, point: Point) -> Ended:
-    ended = stage.run(scenario.arguments(stage), point.moment.name, Act.KILL)
+    ended = stage.run(scenario.command(stage), point.moment.name, Act.KILL)
     stage.settle()
     return ended
 
@@ -116,7 +116,7 @@ def _where_waited_for(moment: Moment) -> Sequence[str]:
 
 def _pulled(mend: Callable[[Phone], None]) -> Callable[[Stage, Scenario, Point], Ended]:
     def carry_out(stage: Stage, scenario: Scenario, point: Point) -> Ended:
-        with _asked(stage, scenario.arguments(stage), point) as running:
+        with _asked(stage, scenario.command(stage), point) as running:
             _pull(stage.phone, point, running.moments[-1].size)
             ended = running.wait()
         stage.settle()
@@ -137,7 +137,7 @@ def _pull(phone: Phone, point: Point, size: int) -> None:
 
 def _put_back_at_once(mend: Callable[[Phone], None]) -> Callable[[Stage, Scenario, Point], Ended]:
     def carry_out(stage: Stage, scenario: Scenario, point: Point) -> Ended:
-        arguments = [*scenario.arguments(stage), "--return-seconds", WAITED]
+        arguments = [*scenario.command(stage), "--return-seconds", WAITED]
         with _asked(stage, arguments, point) as running:
             _pull(stage.phone, point, running.moments[-1].size)
             running.go_on()
@@ -177,8 +177,8 @@ _AT_THE_SERVER = {
 def _drop(stage: Stage, scenario: Scenario, point: Point) -> Ended:
     """Have the server do it for what it works on; else shut the connection on this side."""
     if not (point.moment.effect is Effect.WEB and point.moment.writes):
-        return stage.run(scenario.arguments(stage), point.moment.name, Act.HANG_UP)
-    with _asked(stage, scenario.arguments(stage), point) as running:
+        return stage.run(scenario.command(stage), point.moment.name, Act.HANG_UP)
+    with _asked(stage, scenario.command(stage), point) as running:
         stage.lab.faults.switch_on(FaultSetting(_AT_THE_SERVER[point.detail], 1))
         ended = running.wait()
     stage.lab.faults.clear()
@@ -191,7 +191,7 @@ def _where_repeated(moment: Moment) -> Sequence[str]:
 
 
 def _drop_once(stage: Stage, scenario: Scenario, point: Point) -> Ended:
-    arguments = [*scenario.arguments(stage), "--retry-seconds", WAITED]
+    arguments = [*scenario.command(stage), "--retry-seconds", WAITED]
     with _asked(stage, arguments, point) as running:
         stage.lab.faults.switch_on(FaultSetting(_AT_THE_SERVER[point.detail], 1))
         ended = running.wait()
@@ -208,15 +208,13 @@ def _at_writes(*whens: When) -> Callable[[Moment], Sequence[str]]:
 
 
 def _acting(act: Act) -> Callable[[Stage, Scenario, Point], Ended]:
-    return lambda stage, scenario, point: stage.run(
-        scenario.arguments(stage), point.moment.name, act
-    )
+    return lambda stage, scenario, point: stage.run(scenario.command(stage), point.moment.name, act)
 
 
 def _troubled(name: str) -> Callable[[Stage, Scenario, Point], Ended]:
     def carry_out(stage: Stage, scenario: Scenario, point: Point) -> Ended:
         with (
-            _asked(stage, scenario.arguments(stage), point) as running,
+            _asked(stage, scenario.command(stage), point) as running,
             in_trouble(name, stage.ledger),
         ):
             return running.wait()
@@ -240,7 +238,7 @@ def _opened(name: str) -> Callable[[Stage, Scenario, Point], Ended]:
             if name == "older":  # which is no trouble: the repeat brings it forward
                 return ended
             before = stage.phone.state, stage.calls("")
-            refused = stage.run(scenario.arguments(stage))
+            refused = stage.run(scenario.command(stage))
             stage.settle()
             after = stage.phone.state, stage.calls("")
         said = refused.out + refused.err
@@ -320,9 +318,11 @@ NEED_DISK = frozenset({"disk-full", "opened-full", "opened-read-only"})
 """Kinds that need a disk of the worker's own."""
 
 
-def points(scenario: str, moments: Sequence[Moment]) -> Iterator[Point]:
+def points(scenario: Scenario, moments: Sequence[Moment]) -> Iterator[Point]:
     """Generate the points of a scenario from the moments of one run that was not cut."""
     for name, kind in KINDS.items():
+        if scenario.kinds and name not in scenario.kinds:
+            continue
         for moment in moments:
             for detail in kind.details(moment):
-                yield Point(name, scenario, moment, detail)
+                yield Point(name, scenario.name, moment, detail)

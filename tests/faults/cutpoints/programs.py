@@ -23,6 +23,12 @@ from usbprov.pki import keys
 
 _MOST = 1 << 20
 
+FD = "FD"
+"""Stands in arguments for the number of a descriptor."""
+
+PATIENCE = 60.0
+"""Seconds after which a program that has told nothing is taken for one that hangs."""
+
 BUSY_SECONDS = 0.1
 """How long the program waits for a ledger that another process has locked; else 10 s."""
 
@@ -39,6 +45,7 @@ class Command:
         at: The moment at which it acts, by name, or None.
         act: What it does then.
         mistake: One that is planted into it, or None.
+        whispered: What it can read from the descriptor that stands for ``FD`` in its arguments.
         warms: Whether it is run in the process of which the others are forked, so that they find
             ready what is made at the first use.
         keys: RSA keys (PKCS#8, hex) that it makes, in place of those that would take long.
@@ -51,6 +58,7 @@ class Command:
     at: str | None = None
     act: str | None = None
     mistake: str | None = None
+    whispered: str = ""
     warms: bool = False
     keys: Sequence[str] = field(default=(), repr=False)
 
@@ -91,6 +99,7 @@ class Forge:
         """Start a program; it is killed after the block if it has not ended."""
         streams = [os.pipe() for _ in range(3)]
         control, theirs = socket.socketpair()
+        control.settimeout(PATIENCE)
         given = [streams[0][0], streams[1][1], streams[2][1], theirs.fileno()]
         request = json.dumps(vars(command)).encode()
         fds = array.array("i", given).tobytes()
@@ -223,9 +232,13 @@ def _become(command: Command, fds: Sequence[int]) -> NoReturn:
 
 
 def _request(command: Command, fds: Sequence[int]) -> program_server.Request:
+    reader, writer = os.pipe()
+    os.write(writer, command.whispered.encode())
+    os.close(writer)
+    arguments = [str(reader) if word == FD else word for word in command.arguments]
     return program_server.Request(
         sys.executable,
-        ["usbprov", *command.arguments],
+        ["usbprov", *arguments],
         dict(command.environment),
         command.folder,
         (os.getuid(), os.getgid(), os.getgroups()),

@@ -14,7 +14,7 @@ from cutpoints.moments import Effect, Moment, When
 from cutpoints.planted import MISTAKES
 from cutpoints.programs import Ended, Forge
 from cutpoints.scenarios import SCENARIOS, Scenario
-from cutpoints.stage import PIN, Snapshot, Stage
+from cutpoints.stage import PASSPHRASE, PIN, Snapshot, Stage
 from cutpoints.truth import Books, Case, Seen, complaints
 from usbprov.ledger.ledger import Ledger
 from usbprov.ledger.records import ArtifactKind
@@ -39,19 +39,19 @@ class Worker:
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
-        self._ready: dict[str, tuple[Snapshot, Seen]] = {}
+        self._ready: dict[str, tuple[Snapshot, Seen, int]] = {}
 
     def record(self, name: str) -> list[Moment]:
         """Run a scenario without a cut, and return its moments."""
         self._begin(SCENARIOS[name])
-        ended = self._stage.run(SCENARIOS[name].arguments(self._stage))
+        ended = self._stage.run(SCENARIOS[name].command(self._stage))
         assert ended.code == 0, f"{name} fails without a cut: {ended.err}{ended.out}"
         return ended.moments
 
     def matrix(self, names: Sequence[str]) -> Iterator[Point]:
         """Generate all points of scenarios."""
         for name in names:
-            for point in points(name, self.record(name)):
+            for point in points(SCENARIOS[name], self.record(name)):
                 if self._stage.has_disk or point.kind not in NEED_DISK:
                     yield point
 
@@ -81,37 +81,41 @@ class Worker:
     def case(self, point: Point) -> Case:
         """Cut, and repeat."""
         stage, scenario = self._stage, SCENARIOS[point.scenario]
-        old = self._begin(scenario)
+        old, jobs = self._begin(scenario)
         cut = KINDS[point.kind].carry_out(stage, scenario, point)
         came_there = any(moment.name == point.moment.name for moment in cut.moments)
         assert came_there, f"the moment was not reached: {cut.code} {cut.err}"
         stage.settle_servers(_sent(cut))
         between = self._look()
-        case = Case(scenario, old, cut, between)
-        if case.locked_out:
-            refused = stage.run(scenario.arguments(stage))
+        case = Case(scenario, old, jobs, cut, between)
+        commands = [scenario.repeat or scenario.command, *scenario.finish]
+        if case.locked_out and scenario.otherwise is not None:
+            refused = stage.run(scenario.command(stage))
             assert refused.code == _REFUSED, f"not refused: {refused.code} {refused.err}"
-            repeat = stage.run(scenario.other_arguments(stage))
-        else:
-            repeat = stage.run(scenario.arguments(stage))
+            commands = [scenario.otherwise]
+        repeats = tuple(stage.run(command(stage)) for command in commands)
         stage.settle()
+        texts = [text for ended in (cut, *repeats) for text in (ended.out, ended.err)]
         return replace(
             case,
-            repeat=repeat,
+            repeats=repeats,
             new=self._look(),
             books=_books(stage.ledger),
-            files=_everything(stage.home, cut.out, cut.err, repeat.out, repeat.err),
-            secrets=[PIN.encode(), *stage.private_parts()],
+            files=_everything(stage.home, *texts),
+            secrets=[PIN.encode(), PASSPHRASE.encode(), *stage.private_parts()],
         )
 
-    def _begin(self, scenario: Scenario) -> Seen:
+    def _begin(self, scenario: Scenario) -> tuple[Seen, int]:
+        """Have the world as it is before; says how it looks, and how many jobs there have been."""
         if scenario.name not in self._ready:
             snapshot = scenario.prepare(self._stage)
             self._stage.put(snapshot, dict(scenario.personality))
-            self._ready[scenario.name] = snapshot, self._look()
-        snapshot, seen = self._ready[scenario.name]
+            seen = self._look()
+            jobs = len(_books(self._stage.ledger).jobs)
+            self._ready[scenario.name] = snapshot, seen, jobs
+        snapshot, seen, jobs = self._ready[scenario.name]
         self._stage.put(snapshot, dict(scenario.personality))
-        return seen
+        return seen, jobs
 
     def _look(self) -> Seen:
         stage = self._stage
@@ -121,6 +125,7 @@ class Worker:
             tuple(stage.certificates()),
             stage.calls("published in"),
             stage.calls("; ticket for"),
+            stage.calls("signed in: "),
         )
 
 

@@ -1,9 +1,27 @@
-"""What is cut: commands, and what phone they are given for."""
+"""What is cut: commands, what phone they are given for, and by what they are repeated."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from cutpoints.stage import Snapshot, Stage
+from cutpoints.hooks import Act
+from cutpoints.programs import FD
+from cutpoints.stage import MAC, Snapshot, Stage
+
+Command = Callable[[Stage], list[str]]
+"""Gives a command's arguments."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """What is done before, or after.
+
+    Attributes:
+        command: What is run.
+        killed_at: The moment at which it is killed, by name; None where it is not.
+    """
+
+    command: Command
+    killed_at: str | None = None
 
 
 @dataclass(frozen=True)
@@ -13,75 +31,204 @@ class Scenario:
     Attributes:
         name: Part of the points' names.
         about: In words.
+        command: What is cut.
         personality: Of the emulated phone.
-        options: Of the command, after those that name user and servers.
-        before: Options of the command by which the phone was given the credential that it has
-            already; None for a phone that has none.
+        before: What has happened to the phone already.
+        repeat: What is run afterwards; None for the same again.
+        finish: What is run in the end, where the command is only a part of the whole.
+        otherwise: The repeat by which a user goes on who is refused because the phone's certificate
+            has been replaced at the server by one that never reached us.
         new_key: Whether the key in the end must be another than the one before.
-        otherwise: Options of the command by which a user goes on who is refused because the
-            phone's certificate has been replaced at the server by one that never reached us.
+        answered: Whether the ledger had the answer already before the command.
+        anew: Whether the repeat of a command that was over does all of it once more.
+        kinds: The kinds of cut; none for all of them.
     """
 
     name: str
     about: str
+    command: Command
     personality: Mapping[str, str] = field(default_factory=dict)
-    options: tuple[str, ...] = ()
-    before: tuple[str, ...] | None = None
+    before: tuple[Step, ...] = ()
+    repeat: Command | None = None
+    finish: tuple[Command, ...] = ()
+    otherwise: Command | None = None
     new_key: bool = True
-    otherwise: tuple[str, ...] | None = None
-
-    def arguments(self, stage: Stage) -> list[str]:
-        """Return the command."""
-        return stage.provision(*_AT_ONCE, *self.options)
-
-    def other_arguments(self, stage: Stage) -> list[str]:
-        """Return the command with another proof of the user."""
-        return stage.provision(*_AT_ONCE, *(self.otherwise or self.options))
+    answered: bool = False
+    anew: bool = False
+    kinds: frozenset[str] = frozenset()
 
     def prepare(self, stage: Stage) -> Snapshot:
         """Have the world as it is before the command, and keep it."""
         stage.clear(dict(self.personality))
-        if self.before is not None:
-            ended = stage.run(stage.provision(*self.before))
-            assert ended.code == 0, ended.err
+        for step in self.before:
+            act = Act.KILL if step.killed_at else None
+            ended = stage.run(step.command(stage), step.killed_at, act)
+            assert ended.code == (-9 if step.killed_at else 0), ended.err + ended.out
+            stage.settle()
         return stage.keep(self.name)
 
 
 _AT_ONCE = ("--retry-seconds", "0")
 """What fails is not tried again by the program: it is the repeat that is looked at."""
 
+_AT_PHONE = ("--return-seconds", "0")
+"""Nor is a phone that goes waited for, but where that is what is looked at."""
+
+_BY_PIN = ("--extension", "1001", "--pin-stdin")
+
+
+def _provision(*options: str) -> Command:
+    who = () if "--auth" in options else _BY_PIN
+    return lambda stage: [
+        *(
+            "provision",
+            *who,
+            *stage.servers,
+            *stage.trusting,
+            "--json",
+            *_AT_ONCE,
+            *_AT_PHONE,
+            *options,
+        )
+    ]
+
+
+def _recover(stage: Stage) -> list[str]:
+    how = ["--json", *_AT_ONCE, *_AT_PHONE]
+    return ["recover", *_BY_PIN, *stage.servers, *stage.trusting, *how]
+
+
+def _request(stage: Stage) -> list[str]:
+    out = str(stage.home / "phone.request")
+    who = ("--user", "sip:alice@contoso.test")
+    return ["request", *who, *stage.servers, "--out", out, "--json", *_AT_PHONE]
+
+
+def _prepare(stage: Stage) -> list[str]:
+    what = ["--mac", MAC, *stage.servers]
+    return ["prepare", *what, *_BY_PIN, *stage.trusting, *_sealed(stage), "--json", *_AT_ONCE]
+
+
+def _prepare_request(stage: Stage) -> list[str]:
+    what = ["--request", str(stage.home / "phone.request")]
+    return ["prepare", *what, *_BY_PIN, *stage.trusting, *_sealed(stage), "--json", *_AT_ONCE]
+
+
+_UNSEALED = ("--passphrase-fd", FD, "--json")
+
+
+def _sealed(stage: Stage) -> list[str]:
+    return ["--out", _file(stage), "--passphrase-fd", FD]
+
+
+def _file(stage: Stage) -> str:
+    return str(stage.home / "phone.sealed")
+
+
+def _apply(*options: str) -> Command:
+    return lambda stage: ["apply", _file(stage), *_UNSEALED, *_AT_PHONE, *options]
+
+
+def _apply_and_sign_in(stage: Stage) -> list[str]:
+    return _apply("--sign-in", *stage.trusting)(stage)
+
+
+_WORKS = (Step(_provision()),)
+"""A phone that works."""
+
+_ISSUED = (Step(_provision(), "install:step:step-1:before"),)
+"""A phone whose certificate is in the ledger, and was never written."""
+
 _BARE = {"old-roots": "", "clock-behind": "3"}
 """A phone for which every step has something to do."""
 
-_GIVEN = {"no-keygen": "", "small-buffers": ""}
+_TAKES_KEYS = {"no-keygen": ""}
+
+_IN_PIECES = {**_TAKES_KEYS, "small-buffers": ""}
 """A phone that takes its key from the host, in many pieces."""
 
-SCENARIOS: Mapping[str, Scenario] = {
-    scenario.name: scenario
-    for scenario in (
-        Scenario("first-phone", "a new phone, which makes its key itself", _BARE),
-        Scenario("first-host", "a new phone, which is given its key", _GIVEN),
-        Scenario(
-            "replace-phone", "another key, made in the phone", options=("--replace",), before=()
-        ),
-        Scenario("replace-host", "another key, made here", {"no-keygen": ""}, ("--replace",), ()),
-        Scenario(
-            "renew-same",
-            "renewal by the certificate, with the key that is there",
-            options=("--replace", "--key", "existing", "--auth", "certificate"),
-            before=(),
-            new_key=False,
-            otherwise=("--replace", "--key", "existing"),
-        ),
-        Scenario(
-            "renew-new",
-            "renewal by the certificate, with a new key",
-            options=("--replace", "--auth", "certificate"),
-            before=(),
-            otherwise=("--replace",),
-        ),
-    )
-}
+_OF_PROGRAM_AND_PHONE = frozenset({"kill", "power"})
 
-Ready = Callable[[Scenario], Snapshot]
-"""Gives the snapshot of a scenario, made at the first time."""
+_NOT_OF_PHONE = frozenset(
+    {"kill", "server", "server-repeated", "disk-full", "disk-refuses", "disk-read-only", "locked"}
+)
+
+_ALL = (
+    Scenario("first-phone", "a new phone, which makes its key itself", _provision(), _BARE),
+    Scenario("first-host", "a new phone, which is given its key", _provision(), _IN_PIECES),
+    Scenario(
+        "replace-phone",
+        "another key, made in the phone",
+        _provision("--replace"),
+        before=_WORKS,
+        anew=True,
+    ),
+    Scenario(
+        "replace-host",
+        "another key, made here",
+        _provision("--replace"),
+        _TAKES_KEYS,
+        before=_WORKS,
+        anew=True,
+    ),
+    Scenario(
+        "renew-same",
+        "renewal by the certificate, with the key that is there",
+        _provision("--replace", "--key", "existing", "--auth", "certificate"),
+        before=_WORKS,
+        otherwise=_provision("--replace", "--key", "existing"),
+        new_key=False,
+        anew=True,
+    ),
+    Scenario(
+        "renew-new",
+        "renewal by the certificate, with a new key",
+        _provision("--replace", "--auth", "certificate"),
+        before=_WORKS,
+        otherwise=_provision("--replace"),
+        anew=True,
+    ),
+    Scenario(
+        "then-recover",
+        "a new phone; the repeat is `recover`",
+        _provision(),
+        repeat=_recover,
+        kinds=_OF_PROGRAM_AND_PHONE,
+    ),
+    Scenario(
+        "recover",
+        "`recover`, for a certificate that was never written",
+        _recover,
+        _BARE,
+        before=_ISSUED,
+        answered=True,
+        kinds=_OF_PROGRAM_AND_PHONE,
+    ),
+    Scenario(
+        "prepare",
+        "`prepare` where the servers are; then `apply`",
+        _prepare,
+        _TAKES_KEYS,
+        finish=(_apply_and_sign_in,),
+        kinds=_NOT_OF_PHONE,
+    ),
+    Scenario(
+        "apply",
+        "`apply` of a key, certificate, roots and settings",
+        _apply(),
+        {**_TAKES_KEYS, **_BARE},
+        before=(Step(_prepare),),
+        finish=(_apply_and_sign_in,),
+        answered=True,
+    ),
+    Scenario(
+        "request",
+        "`request` at a phone that makes its key; then `prepare` and `apply`",
+        _request,
+        finish=(_prepare_request, _apply_and_sign_in),
+        kinds=_OF_PROGRAM_AND_PHONE,
+    ),
+)
+
+SCENARIOS: Mapping[str, Scenario] = {scenario.name: scenario for scenario in _ALL}
+"""All scenarios, by name."""

@@ -34,8 +34,14 @@ from usbprov_drivers.smp.state import State
 from usbprov_drivers.smp.store import Store
 
 PORT, OTHER_PORT = "1-1", "1-2"
+MAC = "02:00:5e:00:00:01"
+"""Of the phone."""
+
 PIN = "730184265591"
 """Long enough not to be found by chance where it is looked for."""
+
+PASSPHRASE = "seven wet geese 418"
+"""Of sealed files."""
 
 _KEYS = 3
 """How many keys one program makes at most."""
@@ -165,7 +171,9 @@ class Stage:
     def _warm_up(self) -> None:
         """Run the program once where all others are forked from."""
         self.clear({})
-        warm = replace(self.command(self.provision(), None, None), warms=True)
+        arguments = ["provision", "--extension", "1001", "--pin-stdin", "--json"]
+        arguments += [*self.servers, *self.trusting]
+        warm = replace(self.command(arguments, None, None), warms=True)
         with self._forge.run(warm) as running:
             ended = running.wait()
         assert ended.code == 0, ended.err
@@ -291,6 +299,7 @@ class Stage:
             at=at,
             act=act,
             mistake=self.mistake,
+            whispered=PASSPHRASE + "\n",
             keys=keys,
         )
 
@@ -307,9 +316,13 @@ class Stage:
         with self.running(arguments, at, act) as running:
             return running.wait()
 
-    def provision(self, *more: str) -> list[str]:
-        """Return the command by which alice's phone is provisioned; else than by PIN if told."""
+    @property
+    def servers(self) -> list[str]:
+        """The options that name the servers."""
         facts = self.lab.facts
-        servers = ["--web-services-url", facts.web_services_url, "--registrar", facts.registrar]
-        who = [] if "--auth" in more else ["--extension", "1001", "--pin-stdin"]
-        return ["provision", *who, *servers, "--ca-file", str(facts.ca_file), "--json", *more]
+        return ["--web-services-url", facts.web_services_url, "--registrar", facts.registrar]
+
+    @property
+    def trusting(self) -> list[str]:
+        """The option by which they are trusted."""
+        return ["--ca-file", str(self.lab.facts.ca_file)]

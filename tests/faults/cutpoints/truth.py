@@ -28,12 +28,14 @@ class Seen:
         published: The certificates that the user store has for the phone (DER).
         issued: How many certificates were issued since the job began.
         tickets: How many tickets.
+        sign_ins: How often the Registrar has let the phone's user in.
     """
 
     slot: Slot
     published: tuple[bytes, ...]
     issued: int
     tickets: int
+    sign_ins: int
 
 
 @dataclass(frozen=True)
@@ -51,19 +53,33 @@ class Books:
     certificate: bytes | None
 
 
-_NOT_YET = Ended(-1, "", "", ())
+_NOTHING = Seen(Slot(), (), 0, 0, 0)
 
 
 @dataclass(frozen=True)
 class Case:
-    """One cut and its repeat."""
+    """One cut and its repeat.
+
+    Attributes:
+        scenario: What was cut.
+        old: The world before.
+        jobs: How many jobs the ledger had before.
+        cut: How the command ended that was cut.
+        between: The world between cut and repeat.
+        repeats: How the repeat ended, and what was run after it.
+        new: The world in the end.
+        books: The ledger in the end.
+        files: All that is in the ledger's folder, and all output.
+        secrets: What must not be in there.
+    """
 
     scenario: Scenario
     old: Seen
+    jobs: int
     cut: Ended
     between: Seen
-    repeat: Ended = _NOT_YET
-    new: Seen = Seen(Slot(), (), 0, 0)
+    repeats: Sequence[Ended] = ()
+    new: Seen = _NOTHING
     books: Books = Books((), "", None)
     files: bytes = field(default=b"", repr=False)
     secrets: Sequence[bytes] = field(default=(), repr=False)
@@ -81,7 +97,8 @@ class Case:
     def kept(self) -> bool:
         """Whether the certificate was in the ledger when the job was cut."""
         of_ledger = [m for m in self.cut.moments if m.effect is Effect.LEDGER]
-        return any(m.what == "artifact kept" and m.when is When.AFTER for m in of_ledger)
+        now = any(m.what == "artifact kept" and m.when is When.AFTER for m in of_ledger)
+        return now or self.scenario.answered
 
     @property
     def over(self) -> bool:
@@ -90,8 +107,8 @@ class Case:
 
     @property
     def again(self) -> bool:
-        """Whether the job was over when it was cut, so that the repeat is another replacement."""
-        return self.over and self.scenario.before is not None
+        """Whether the job was over when it was cut, so that the repeat is another one."""
+        return self.over and self.scenario.anew
 
     @property
     def locked_out(self) -> bool:
@@ -103,14 +120,9 @@ class Case:
         lost = bool(self.between.issued) and not self.kept
         return self.scenario.otherwise is not None and lost
 
-    @property
-    def earlier(self) -> int:
-        """How many jobs the ledger had before."""
-        return 0 if self.scenario.before is None else 1
-
 
 def _ends_properly(case: Case) -> str | None:
-    for ended in (case.cut, case.repeat):
+    for ended in (case.cut, *case.repeats):
         is_bug = any(word in ended.err + ended.out for word in _BUGS)
         if is_bug or ended.code not in {-9, *_TREE}:
             return f"a program ended with {ended.code}: {ended.err[-600:]}"
@@ -118,21 +130,32 @@ def _ends_properly(case: Case) -> str | None:
 
 
 def _repeat_succeeds(case: Case) -> str | None:
-    if case.repeat.code:
-        return f"the repeat ended with {case.repeat.code}: {case.repeat.err[-300:]}{_error(case)}"
-    told = json.loads(case.repeat.out)
-    outcome, proof = told["outcome"], told["proof"]
-    if outcome == "already-provisioned" and case.over:
-        return None if proof["read_back"] and proof["possession"] else f"not proved: {proof}"
-    good = outcome == "provisioned" and all(proof.values())
-    return None if good else f"the repeat came to {outcome}, {proof}"
+    for ended in case.repeats:
+        if ended.code:
+            return f"the repeat ended with {ended.code}: {ended.err[-300:]}{_error(ended)}"
+    told = json.loads(case.repeats[-1].out)
+    outcome, proof = told["outcome"], told.get("proof") or {}
+    if outcome == "already-provisioned" and not (proof["read_back"] and proof["possession"]):
+        return f"not proved: {proof}"
+    if outcome == "already-provisioned" and (case.over or case.scenario.finish):
+        return None
+    return None if outcome in _GOOD else f"the repeat came to {outcome}"
 
 
-def _error(case: Case) -> str:
+_GOOD = frozenset({"provisioned", "recovered", "renewed", "well"})
+
+
+def _error(ended: Ended) -> str:
     try:
-        return json.dumps(json.loads(case.repeat.out)["error"])[:600]
+        return json.dumps(json.loads(ended.out)["error"])[:600]
     except (ValueError, KeyError):
-        return case.repeat.out[:600]
+        return ended.out[:600]
+
+
+def _signs_in(case: Case) -> str | None:
+    """The Registrar has let it in, by the certificate that is in the phone in the end."""
+    signed_in = case.new.sign_ins > case.between.sign_ins
+    return None if signed_in or case.over else "the phone has not signed in"
 
 
 def _one_key(case: Case) -> str | None:
@@ -182,7 +205,7 @@ def _key_is_kept(case: Case) -> str | None:
 
 
 def _right_key(case: Case) -> str | None:
-    if case.scenario.before is None:
+    if case.old.slot.key is None:
         return None
     changed = case.new.slot.key != case.old.slot.key
     return None if changed is case.scenario.new_key else "the key was changed, or was not"
@@ -196,7 +219,8 @@ def _never_asked_again(case: Case) -> str | None:
         return "a certificate was asked for again whose answer was kept"
     if case.kept and case.new.tickets > case.between.tickets:
         return "a ticket was asked for though the certificate was kept"
-    too_many = case.between.issued > 1 or more > 1
+    sent = sum(m.what.startswith("POST certprov") and m.when is When.SENT for m in case.cut.moments)
+    too_many = case.between.issued > sent or more > 1
     return f"{case.between.issued} and {more} certificates issued" if too_many else None
 
 
@@ -220,7 +244,7 @@ def _same_job(case: Case) -> str | None:
         return f"a job is left over: {states}"
     begun = case.reached(Effect.LEDGER, "step begun", step="key")
     goes_on = begun and not case.again and not case.locked_out
-    most = case.earlier + (1 if goes_on else 2)
+    most = case.jobs + len(case.scenario.finish) + (1 if goes_on else 2)
     return None if len(states) <= most else f"the job was begun anew: {states}"
 
 
@@ -239,6 +263,7 @@ def _nothing_secret(case: Case) -> str | None:
 INVARIANTS: Mapping[str, Callable[[Case], str | None]] = {
     "ends properly": _ends_properly,
     "the repeat succeeds": _repeat_succeeds,
+    "the phone works": _signs_in,
     "one key in use, nothing pending": _one_key,
     "one certificate published": _one_certificate,
     "a key that was made is used": _key_is_kept,
