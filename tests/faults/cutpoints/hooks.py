@@ -14,6 +14,7 @@ import signal
 import socket
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from enum import StrEnum
 from typing import Any
 from urllib.parse import urlsplit
@@ -50,6 +51,11 @@ _COMMANDS = {
     for command in vars(messages).values()
     if isinstance(command, Command)
 }
+
+_MOST = 1 << 16
+
+_REST = 0.1
+"""Seconds in which the rest of an answer comes that has begun to come."""
 
 _POLLED = frozenset({"JOB"})
 """What is asked as often as it takes: only the first time counts."""
@@ -214,12 +220,12 @@ def _wrap_web(teller: Teller) -> None:
         under_way[:] = [teller.begins(Effect.WEB, what, writes=method == "POST")]
         if at.sock is None:
             at.connect()
-        under_way[-1].tell(When.BEFORE, lambda _: _shut(at.sock, socket.SHUT_RDWR))
+        under_way[-1].tell(When.BEFORE, lambda _: _shut(at.sock))
         original(method, url, *rest, **more)
 
     def get_response(original: Any, at: Any) -> Any:
         if under_way:
-            under_way[-1].tell(When.SENT, lambda _: _shut(at.sock, socket.SHUT_RD))
+            under_way[-1].tell(When.SENT, lambda _: _lose(at.sock))
         answer = original()
         if type(at) is http.client.HTTPConnection and under_way:  # not one of HttpSession's
             under_way.pop().tell(When.AFTER)
@@ -247,20 +253,32 @@ def _wrap_sip(teller: Teller) -> None:
 
     def exchange(original: Any, at: Any, request: Any) -> Any:
         under_way[:] = [teller.begins(Effect.SIP, str(request.method), writes=False)]
-        under_way[-1].tell(When.BEFORE, lambda _: _shut(at._socket, socket.SHUT_RDWR))
+        under_way[-1].tell(When.BEFORE, lambda _: _shut(at._socket))
         answer = original(request)
         under_way.pop().tell(When.AFTER)
         return answer
 
     def wait(original: Any, at: Any, request: Any) -> Any:
         if under_way:
-            under_way[-1].tell(When.SENT, lambda _: _shut(at._socket, socket.SHUT_RD))
+            under_way[-1].tell(When.SENT, lambda _: _lose(at._socket))
         return original(request)
 
     _wrap(Connection, "exchange", exchange)
     _wrap(Connection, "_answer", wait)
 
 
-def _shut(sock: socket.socket, how: int) -> None:
+def _shut(sock: socket.socket) -> None:
     """Shut the connection itself; TLS is not told, as when the other side goes."""
-    socket.socket.shutdown(sock, how)
+    socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+
+def _lose(sock: socket.socket) -> None:
+    """Take the answer off the connection, so that nobody ever reads it, and shut that."""
+    patience = sock.gettimeout()
+    sock.recv(_MOST)
+    sock.settimeout(_REST)
+    with suppress(TimeoutError):
+        while sock.recv(_MOST):
+            pass
+    sock.settimeout(patience)
+    _shut(sock)

@@ -19,7 +19,10 @@ import program_server
 from cutpoints import hooks, planted
 from cutpoints.moments import Moment
 from usbprov.ledger import sqlite
+from usbprov.offline import envelope
 from usbprov.pki import keys
+from usbprov.pki.scrypt import Cost
+from usbprov.pki.vault.vault import Vault
 
 _MOST = 1 << 20
 
@@ -28,6 +31,9 @@ FD = "FD"
 
 PATIENCE = 60.0
 """Seconds after which a program that has told nothing is taken for one that hangs."""
+
+COST = Cost(1 << 12, 8, 1)
+"""Of a passphrase: the least that is borne. The usual costs are for those who guess one."""
 
 BUSY_SECONDS = 0.1
 """How long the program waits for a ledger that another process has locked; else 10 s."""
@@ -224,6 +230,8 @@ def _become(command: Command, fds: Sequence[int]) -> NoReturn:
     control = socket.socket(fileno=fds[3])
     _take_keys(command.keys)
     sqlite.BUSY_SECONDS = BUSY_SECONDS
+    envelope.Lock.new.__func__.__defaults__ = (COST,)
+    Vault.__init__.__kwdefaults__["cost"] = COST
     act = hooks.Act(command.act) if command.act else None
     hooks.install(hooks.Teller(control, command.at, act))
     if command.mistake is not None:

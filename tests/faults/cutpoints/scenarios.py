@@ -41,6 +41,7 @@ class Scenario:
         new_key: Whether the key in the end must be another than the one before.
         answered: Whether the ledger had the answer already before the command.
         anew: Whether the repeat of a command that was over does all of it once more.
+        empties: Whether the command leaves the phone with nothing.
         kinds: The kinds of cut; none for all of them.
     """
 
@@ -55,6 +56,7 @@ class Scenario:
     new_key: bool = True
     answered: bool = False
     anew: bool = False
+    empties: bool = False
     kinds: frozenset[str] = frozenset()
 
     def prepare(self, stage: Stage) -> Snapshot:
@@ -91,6 +93,10 @@ def _provision(*options: str) -> Command:
             *options,
         )
     ]
+
+
+def _renew(*options: str) -> Command:
+    return lambda stage: [*("renew", *stage.trusting, "--json", *_AT_ONCE, *_AT_PHONE, *options)]
 
 
 def _recover(stage: Stage) -> list[str]:
@@ -173,20 +179,35 @@ _ALL = (
     ),
     Scenario(
         "renew-same",
-        "renewal by the certificate, with the key that is there",
-        _provision("--replace", "--key", "existing", "--auth", "certificate"),
+        "`renew`, by the certificate, with the key that is there",
+        _renew(),
         before=_WORKS,
-        otherwise=_provision("--replace", "--key", "existing"),
+        otherwise=_renew(*_BY_PIN),
         new_key=False,
         anew=True,
     ),
     Scenario(
         "renew-new",
-        "renewal by the certificate, with a new key",
-        _provision("--replace", "--auth", "certificate"),
+        "`renew --new-key`, by the certificate",
+        _renew("--new-key"),
         before=_WORKS,
-        otherwise=_provision("--replace"),
+        otherwise=_renew("--new-key", *_BY_PIN),
         anew=True,
+    ),
+    Scenario(
+        "first-vault",
+        "a new phone, which is given a key that is kept in the vault",
+        _provision("--key", "vault", "--vault-passphrase-fd", FD),
+        {"import-key": ""},
+    ),
+    Scenario(
+        "retire",
+        "`retire`; then the phone is given to somebody again",
+        lambda _: ["retire", f"mac:{MAC}", "--yes", "--json"],
+        before=_WORKS,
+        finish=(_provision(),),
+        empties=True,
+        kinds=_OF_PROGRAM_AND_PHONE | {"cable"},
     ),
     Scenario(
         "then-recover",
