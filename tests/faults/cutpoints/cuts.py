@@ -237,10 +237,10 @@ def _opened(name: str) -> Callable[[Stage, Scenario, Point], Ended]:
         with in_trouble(name, stage.ledger):
             if name == "older":  # which is no trouble: the repeat brings it forward
                 return ended
-            before = stage.phone.state, stage.calls("")
+            before = stage.phone.state, stage.calls(" POST /")
             refused = stage.run(scenario.command(stage))
             stage.settle()
-            after = stage.phone.state, stage.calls("")
+            after = stage.phone.state, stage.calls(" POST /")
         said = refused.out + refused.err
         assert refused.code, "it was not refused"
         assert "LED-" in said, f"refused by something else: {said[-900:]}"

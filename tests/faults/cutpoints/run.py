@@ -123,7 +123,7 @@ class Worker:
         return Seen(
             stage.phone.state.slots[0],
             tuple(stage.certificates()),
-            stage.calls("published in"),
+            stage.calls(" POST /", "published in "),
             stage.calls("; ticket for"),
             stage.calls("signed in: "),
         )

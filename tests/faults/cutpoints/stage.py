@@ -262,9 +262,9 @@ class Stage:
                 store.execute(f"INSERT INTO certificate VALUES ({marks})", row)  # noqa: S608
             store.execute("COMMIT")
 
-    def calls(self, what: str) -> int:
-        """Say how many calls the lab has seen whose line has these words."""
-        return sum(what in line for line in self._calls)
+    def calls(self, *words: str) -> int:
+        """Say how many calls the lab has seen whose line has all these words."""
+        return sum(all(word in line for word in words) for line in self._calls)
 
     def settle(self) -> None:
         """Wait until the phone has done all that it was told, and nobody holds it."""
