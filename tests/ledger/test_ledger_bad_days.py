@@ -29,12 +29,21 @@ from usbprov.ledger.records import ArtifactKind, JobState, StepState
 from usbprov.ledger.schema import SCHEMA
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """A ledger of some pages, nobody's at the moment."""
-    path = tmp_path / "folder" / "ledger.sqlite3"
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A ledger's file of some pages."""
+    path = tmp_path_factory.mktemp("filled") / "ledger.sqlite3"
     with Ledger(path) as ledger:
         fill(ledger, jobs=30)
+    return path.read_bytes()
+
+
+@pytest.fixture
+def path(tmp_path: Path, filled: bytes) -> Path:
+    """A ledger, nobody's at the moment."""
+    path = tmp_path / "folder" / "ledger.sqlite3"
+    path.parent.mkdir()
+    path.write_bytes(filled)
     return path
 
 

@@ -5,6 +5,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
+import alembic.command  # noqa: F401 - so that not every child has to load it
 import pytest
 from cut_short import cut_short
 from jobs import NEW
@@ -93,7 +94,7 @@ def test_vacuum(tmp_path: Path) -> None:
             vacuum(ledger.database)
 
     killed = []
-    for point, folder in cut_short(tmp_path, prepare, work, most=12):
+    for point, folder in cut_short(tmp_path, prepare, work, most=8):
         killed.append(point)
         found = verified(folder / "ledger")
         assert found.entries == 12, point
@@ -109,7 +110,7 @@ def test_purge(tmp_path: Path) -> None:
             vacuum(ledger.database)
 
     outcomes = set()
-    for point, folder in cut_short(tmp_path, prepare, work):
+    for point, folder in cut_short(tmp_path, prepare, work, most=14):
         path = folder / "ledger"
         found = verified(path)
         outcomes.add(found.purged is not None)
@@ -134,7 +135,7 @@ def test_migration(tmp_path: Path) -> None:
             ledger.jobs()
 
     outcomes = set()
-    for point, folder in cut_short(tmp_path, old, work, most=12):
+    for point, folder in cut_short(tmp_path, old, work, most=8):
         with closing(sqlite3.connect(folder / "ledger")) as connection:
             (schema,) = connection.execute("SELECT value FROM meta").fetchone()
         outcomes.add(schema)

@@ -34,6 +34,10 @@ LEARNT, REQUEST, EXTENSION, WORDS = "marker-learnt", b"marker-request", "4711000
 MARKERS = (LEARNT.encode(), REQUEST, EXTENSION.encode(), WORDS.encode())
 
 
+in_a_file = pytest.mark.parametrize("place", ["sqlite"], indirect=True)
+"""What the databases do not differ in."""
+
+
 def yes(_plan: Plan) -> bool:
     return True
 
@@ -139,6 +143,7 @@ def test_what_a_repeat_needs_is_found_as_before(ledger: Ledger, cut: datetime) -
     ledger.verify()
 
 
+@in_a_file
 def test_a_second_purge_finds_nothing(ledger: Ledger, cut: datetime) -> None:
     purged(ledger, cut)
     before = chain(ledger)
@@ -146,6 +151,7 @@ def test_a_second_purge_finds_nothing(ledger: Ledger, cut: datetime) -> None:
     assert chain(ledger) == before
 
 
+@in_a_file
 def test_a_dry_run_and_a_no_remove_nothing(ledger: Ledger, cut: datetime) -> None:
     before = chain(ledger)
     plan = plan_purge(ledger.database, cut)
@@ -217,6 +223,7 @@ def test_the_chain_begins_with_a_checkpoint_and_says_so(ledger: Ledger, cut: dat
     assert found.purged.entry == done.entry
 
 
+@in_a_file
 def test_a_hash_from_before_is_answered(ledger: Ledger) -> None:
     job(ledger, JobState.FAILED, phone(1))
     job(ledger, JobState.OPEN, phone(2))
@@ -236,6 +243,7 @@ def test_a_hash_from_before_is_answered(ledger: Ledger) -> None:
     assert ledger.verify(START).expected == 0
 
 
+@in_a_file
 def test_purge_after_purge(ledger: Ledger) -> None:
     heads = []
     for number in range(4):
@@ -249,6 +257,7 @@ def test_purge_after_purge(ledger: Ledger) -> None:
     ledger.verify()
 
 
+@in_a_file
 def test_a_purge_whose_checkpoint_stays_where_it_was(ledger: Ledger) -> None:
     """A job that was unfinished at the first purge, and that nothing told of since, but its end."""
     job(ledger, JobState.STUCK, phone(1))
@@ -301,6 +310,7 @@ def purged_file(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return path.read_bytes()
 
 
+@in_a_file
 def test_a_checkpoint_with_a_right_seal_of_its_own_is_seen(ledger: Ledger, cut: datetime) -> None:
     purged(ledger, cut)
     first = ledger.database.snapshot(lambda c: next(read_entries(c)))
@@ -314,6 +324,7 @@ def test_a_checkpoint_with_a_right_seal_of_its_own_is_seen(ledger: Ledger, cut: 
         ledger.verify()
 
 
+@in_a_file
 def test_what_was_altered_before_is_not_hidden_by_a_purge(ledger: Ledger, cut: datetime) -> None:
     alter(ledger, "UPDATE step SET ms = 7 WHERE job = 1")
     before = chain(ledger)
@@ -359,6 +370,7 @@ def test_two_purges_at_once(ledger: Ledger, cut: datetime) -> None:
     ledger.verify()
 
 
+@in_a_file
 def test_a_bench_that_looks_for_what_changed_reads_all_of_it_anew(
     ledger: Ledger, cut: datetime
 ) -> None:
