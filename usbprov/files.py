@@ -23,13 +23,16 @@ def write_whole(path: Path, data: bytes, mode: int) -> None:
 
 
 @contextlib.contextmanager
-def whole_file(path: Path, mode: int, *, instead: bool = True) -> Iterator[Path]:
+def whole_file(
+    path: Path, mode: int, *, instead: bool = True, anywhere: bool = False
+) -> Iterator[Path]:
     """Give an empty file to be filled, which then takes the name ``path``, durably.
 
     Args:
         path: The file; its folder must exist.
         mode: Its permission bits.
         instead: Whether it takes the place of a file that is there.
+        anywhere: Whether a file system that knows no owners will do, as most sticks have.
 
     Raises:
         FileExistsError: There is such a file, also one that came while it was filled.
@@ -42,7 +45,8 @@ def whole_file(path: Path, mode: int, *, instead: bool = True) -> Iterator[Path]
     temporary = Path(name)
     try:
         yield temporary
-        temporary.chmod(mode)
+        with contextlib.suppress(*([PermissionError] if anywhere else [])):
+            temporary.chmod(mode)
         flush(temporary)
         (os.replace if instead else _rename_new)(temporary, path)
     except BaseException:

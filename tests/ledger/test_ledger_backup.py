@@ -150,6 +150,25 @@ def test_a_folder_that_is_not_there(ledger: Ledger, tmp_path: Path) -> None:
         back_up(ledger.database, tmp_path / "none" / "copy")
 
 
+def test_a_stick_that_knows_neither_owners_nor_links(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr("os.link", refuse)
+    monkeypatch.setattr("os.chmod", refuse)
+    copy = tmp_path / "copy"
+    with Ledger(path) as ledger:
+        made = back_up(ledger.database, copy)
+        with pytest.raises(LedgerNotCopied, match="there is such a file"):
+            back_up(ledger.database, copy)
+    done = restore_file(path, copy, yes)
+    assert not list(tmp_path.glob(".*"))
+    with Ledger(path) as ledger, Ledger(done.kept) as kept:
+        assert ledger.verify().head == kept.verify().head == made.head
+
+
 def test_what_is_damaged_makes_no_backup(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite3"
     with Ledger(path) as ledger:

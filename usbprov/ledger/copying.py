@@ -56,7 +56,7 @@ def whole_copy(copy: Path, *, instead: bool = False) -> Iterator[Path]:
         LedgerNotCopied: It cannot be written, or is there.
     """
     try:
-        with whole_file(copy, OWN, instead=instead) as unfinished:
+        with whole_file(copy, OWN, instead=instead, anywhere=True) as unfinished:
             yield unfinished
     except FileExistsError:
         raise LedgerNotCopied(str(copy), "there is such a file") from None
