@@ -251,6 +251,17 @@ def test_what_takes_nothing_away_does_not_ask(path: Path, copy: Path, tmp_path: 
     assert len(kept(path)) == 2
 
 
+def test_a_link_to_the_ledger_stays_one(path: Path, copy: Path, tmp_path: Path) -> None:
+    link = tmp_path / "linked" / "ledger"
+    link.parent.mkdir()
+    link.symlink_to(path)
+    done = restore_file(link, copy, never)
+    assert link.is_symlink()
+    assert kept(path) == [done.kept]
+    with Ledger(link) as ledger:
+        assert ledger.verify().head == done.backup.head
+
+
 def test_the_ledger_of_others_is_not_in_it(path: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     with Ledger(other) as ledger:

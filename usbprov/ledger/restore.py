@@ -79,6 +79,7 @@ def restore_file(place: Path, backup: Path, may: May, told: Told = silent) -> Re
         LedgerUnconfirmed: ``may`` said no.
         LedgerError: One of both cannot be read or written.
     """
+    place = place.resolve()  # what a link leads to, not the link
     place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     place.touch(mode=copying.OWN, exist_ok=True)  # so that there is something to lock
     try:

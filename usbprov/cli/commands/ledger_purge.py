@@ -91,7 +91,8 @@ def _purge(opened: "Ledger", before: datetime, *, yes: bool, as_json: bool) -> N
 
 def _copies(opened: "Ledger") -> list[Path]:
     """Return the older ledgers that are kept beside this one, which have the details still."""
-    return sorted(opened.path.parent.glob(f"{opened.path.name}.before-*"))
+    path = opened.path.resolve()
+    return sorted(path.parent.glob(f"{path.name}.before-*"))
 
 
 def _lines(done: "Purged | None", tapes: int, copies: list[Path]) -> list[tuple[str, str]]:

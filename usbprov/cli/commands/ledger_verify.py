@@ -9,6 +9,7 @@ from usbprov.cli import documents
 from usbprov.cli.options import json_option
 from usbprov.cli.settings import current
 from usbprov.cli.text import pairs
+from usbprov.cli.waiting import waiting
 
 if TYPE_CHECKING:
     from usbprov.ledger.checkpoint import Purge
@@ -38,7 +39,7 @@ def verify(expect: str | None, as_json: bool) -> None:
     changed or removed without a trace. Write the hash that is shown down, in another place: with
     --expect it shows later that nothing was removed at the end, and nothing written anew.
     """
-    with current().ledger() as opened:
+    with current().ledger() as opened, waiting("verifying", silent=as_json):
         found = opened.verify(expect)
     if as_json:
         documents.show(documents.verified(found))
