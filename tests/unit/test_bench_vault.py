@@ -16,7 +16,7 @@ from usbprov.phone.contract import SlotState
 from usbprov.pki.scrypt import Cost
 from usbprov.pki.vault.vault import Vault
 
-COUNT = 4
+COUNT = 3
 
 
 @pytest.fixture(autouse=True)

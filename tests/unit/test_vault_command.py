@@ -17,13 +17,14 @@ from usbprov.cli.keeping import Keeping
 from usbprov.cli.main import run
 from usbprov.engine.job import known
 from usbprov.errors import KeyringMissing, KeyringUnusable, UsageError
+from usbprov.pki import scrypt
 from usbprov.pki.keys import generate_rsa
 from usbprov.pki.scrypt import Cost
-from usbprov.pki.vault import vault as vault_module
 from usbprov.pki.vault.entry import Device
 from usbprov.pki.vault.vault import Vault
 
 WORDS = "canary passphrase"
+CHEAP = Cost(1 << 10, 8, 1)
 OLD, NEW = Device("OLD1", "02:00:00:00:00:01"), Device("NEW1", "02:00:00:00:00:02")
 
 
@@ -32,12 +33,18 @@ def key() -> RSAPrivateKey:
     return generate_rsa()
 
 
+@pytest.fixture(autouse=True)
+def cheap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have new keys derived quickly; tests/flow/test_vault_at_lab.py does it as it is."""
+    monkeypatch.setattr(scrypt, "DEFAULT_COST", CHEAP)
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     place = tmp_path / "usbprov" / "vault"
-    made = Vault(place, lambda _: WORDS, cost=Cost(1 << 10, 8, 1))
+    made = Vault(place, lambda _: WORDS, cost=CHEAP)
     made.store("sip:alice@contoso.test", OLD, key())
     made.take("sip:alice@contoso.test", NEW, "OLD1")
     return place
@@ -208,7 +215,6 @@ def at_terminal(monkeypatch: pytest.MonkeyPatch, *answers: str) -> list[str]:
 def test_a_new_one_is_typed_twice_and_a_known_one_once(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(vault_module, "DEFAULT_COST", Cost(1 << 10, 8, 1))
     paused: list[bool] = []
     asked = at_terminal(monkeypatch, WORDS)
     Keeping(vault_dir=folder).vault(lambda: paused.append(True)).unlock()

@@ -114,10 +114,11 @@ class Keeping:
         Args:
             pause: Called before the terminal is used to ask for it.
         """
+        from usbprov.pki import scrypt
         from usbprov.pki.vault.vault import Vault
 
-        ask = _Asking(self, pause)
-        return Vault(self.folder, ask, guard=_exclusive, accepted=ask.keep)
+        ask, cost = _Asking(self, pause), scrypt.DEFAULT_COST
+        return Vault(self.folder, ask, cost=cost, guard=_exclusive, accepted=ask.keep)
 
     @property
     def sealing(self) -> "SealingKeys | None":

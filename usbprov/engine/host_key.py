@@ -101,7 +101,7 @@ def _unsealed(job: Job) -> HostKey | None:
     if pkcs8 is None:
         return None
     told = "made on this computer before the interruption, given to the phone"
-    return _host_key(from_pkcs8(pkcs8), told)
+    return _host_key(from_pkcs8(pkcs8, authentic=True), told)
 
 
 def _sealed(job: Job) -> HostKey:

@@ -40,14 +40,19 @@ def to_pkcs8(key: rsa.RSAPrivateKey) -> bytes:
     return key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
 
 
-def from_pkcs8(der: bytes) -> rsa.RSAPrivateKey:
+def from_pkcs8(der: bytes, *, authentic: bool = False) -> rsa.RSAPrivateKey:
     """Decode and check an unencrypted PKCS#8 RSA key (DER).
+
+    Args:
+        der: The key.
+        authentic: Whether it is certain that it is what was written here. Then its numbers are not
+            checked, which takes as long as making a key.
 
     Raises:
         ObjectUnreadable: It is no such key; the message holds nothing of its bytes.
     """
     try:
-        key = load_der_private_key(der, password=None)
+        key = load_der_private_key(der, password=None, unsafe_skip_rsa_key_validation=authentic)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise ObjectUnreadable("the private key", "it is no PKCS#8 key") from None
     if not isinstance(key, rsa.RSAPrivateKey):

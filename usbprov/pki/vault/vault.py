@@ -238,7 +238,7 @@ class Vault:
     def _opened(self, stored: Stored, items: Iterable[Item]) -> bytes:
         """Open a file; also see that the key is the one that it tells of."""
         pkcs8 = stored.open(self._unlocked(items).keys(stored.entry.kdf))
-        if key_digest(from_pkcs8(pkcs8).public_key()) != stored.entry.sha256:
+        if key_digest(from_pkcs8(pkcs8, authentic=True).public_key()) != stored.entry.sha256:
             raise VaultAltered(stored.name, "its key is another one than it says")
         return pkcs8
 
