@@ -5,21 +5,25 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from doubles.phone import MemoryPhone
+from doubles.phone import ALL, MemoryPhone
 from doubles.registrar import MemoryRegistrar
 from doubles.services import MemoryServices
 
 from usbprov.engine.job import Job
 from usbprov.engine.order import CredentialOrder, Order
+from usbprov.engine.recovery.actions import Action
 from usbprov.engine.recovery.facts import Begun, Held, Owner, Reach, Settings
 from usbprov.engine.recovery.look import look
 from usbprov.engine.recovery.remembered import Wish
+from usbprov.engine.recovery.repair import Aim, repair_of
 from usbprov.engine.recovery.sight import Inquest, Sight, StoredPair
+from usbprov.engine.recovery.walk import recovery_of
 from usbprov.engine.runner import Runner
+from usbprov.errors import Interrupted
 from usbprov.ledger.ledger import Ledger
 from usbprov.ledger.records import JobState
 from usbprov.net.credentials import Way
-from usbprov.phone.contract import PhoneSettings, SlotState
+from usbprov.phone.contract import Capability, PhoneSettings, SlotState
 
 URL = "https://pool.contoso.test/CertProv/CertProvisioningService.svc"
 OTHER = "https://pool.contoso.test:4443/CertProv/CertProvisioningService.svc"
@@ -36,10 +40,13 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 def provisioned(ledger: Ledger, phone: MemoryPhone | None = None, url: str = URL) -> MemoryPhone:
     phone = phone or MemoryPhone()
     order = Order(url, CredentialOrder((Way.PIN,), "1001"), registrar=REGISTRAR, replace=True)
-    services, registrar = MemoryServices(), MemoryRegistrar()
-    job = Job(order, phone, ledger, lambda: services, lambda: "720511", lambda: registrar)
-    Runner(job, lambda _: None).run()
+    Runner(job_for(ledger, phone, order, MemoryServices()), lambda _: None).run()
     return phone
+
+
+def job_for(ledger: Ledger, phone: MemoryPhone, order: Order, services: MemoryServices) -> Job:
+    registrar = MemoryRegistrar()
+    return Job(order, phone, ledger, lambda: services, lambda: "720511", lambda: registrar)
 
 
 def seen(ledger: Ledger, phone: MemoryPhone, wish: Wish | None = None) -> Sight:
@@ -129,3 +136,28 @@ def test_what_was_before_a_retirement_is_forgotten(ledger: Ledger) -> None:
     assert ledger.jobs()[0].state is JobState.RETIRED
     facts = seen(ledger, phone).facts
     assert (facts.recorded, facts.owner) == (False, Owner.UNKNOWN)
+
+
+def test_a_host_made_key_that_the_phone_lost_is_given_once_more(ledger: Ledger) -> None:
+    """The job was interrupted after its answer, then the phone was reset: nothing is asked anew."""
+    phone = MemoryPhone(capabilities=ALL - {Capability.GENERATE_KEY}, fail_at="install")
+    order = Order(URL, CredentialOrder((Way.PIN,), "1001"), registrar=REGISTRAR)
+    with pytest.raises(Interrupted):
+        Runner(job_for(ledger, phone, order, MemoryServices()), lambda _: None).run()
+    assert phone.slot.pending_key is not None
+    key = phone.slot.pending_key.sha256
+    phone.slot, phone.fail_at = SlotState(0), None
+
+    sight = seen(ledger, phone)
+    assert sight.facts.begun is Begun.WRITING
+    recovery = recovery_of(sight.facts)
+    assert (recovery.actions, recovery.needs) == ((Action.FINISH,), ())
+    services = MemoryServices()
+    repair = repair_of(sight, recovery, order, Aim())
+    assert repair is not None
+    job = job_for(ledger, phone, repair.order, services)
+    Runner(job, lambda _: None, repair.course).run()
+    assert services.calls == []
+    assert phone.slot.active_key is not None
+    assert phone.slot.active_key.sha256 == key
+    assert seen(ledger, phone).facts.begun is Begun.NOTHING

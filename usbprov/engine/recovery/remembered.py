@@ -106,13 +106,24 @@ class Remembered:
         return key.sha256 if key else None
 
     def _stage(self, job: JobRecord) -> Begun:
-        certificate = self._usable(job, self._key)
+        certificate = self._usable(job, self._key) or self._of_sealed_key(job)
         if certificate is not None:
             return self._stage_issued(job, certificate)
         pending = self.slot.pending_key
         is_its_own = pending is not None and pending.nonce == job.nonce
         waits = is_its_own and job.key_source != KeySource.EXISTING
         return Begun.KEY_MADE if waits else Begun.NOTHING
+
+    def _of_sealed_key(self, job: JobRecord) -> x509.Certificate | None:
+        """Return the job's certificate where its key can be given to the empty slot once more.
+
+        The ledger has that key sealed; whether it can be opened here, the step ``key`` will tell.
+        """
+        if self._key is not None or self.ledger.sealed(job.id) is None:
+            return None
+        der = self.ledger.artifact(job.id, ArtifactKind.CERTIFICATE)
+        certificate = load_certificate(der) if der else None
+        return certificate if certificate and not unfitness(certificate, job.user) else None
 
     def _stage_issued(self, job: JobRecord, certificate: x509.Certificate) -> Begun:
         if self.slot.active_certificate == thumbprint(certificate):
