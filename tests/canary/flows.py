@@ -100,7 +100,7 @@ def _provision(number: int, *more: str, registrar: bool = False) -> _Arguments:
 
 
 def by_pin(number: int, *more: str, pin: str = PIN, **how: object) -> Flow:
-    """Return a job whose user is proved by PIN."""
+    """Return a job whose user is proved by a PIN on standard input."""
     known = ("--extension", _extension(number), "--pin-stdin", *more)
     return Flow("provision", _provision(number, *known, registrar=True), f"{pin}\n", **how)  # type: ignore[arg-type]
 
@@ -234,7 +234,12 @@ JOURNEYS: Mapping[str, Journey] = {
             by_pin(1, "--dry-run", "--json"),
             by_pin(1, "--json", sees=_TICKET | _SIGN_IN),
             *_TOLD,
-            by_pin(2, "--json", "--key", "host", sees=_KEY),
+            Flow(
+                "provision",
+                _provision(2, "--extension", "1002", "--pin-fd", "9", "--key", "host", "--json"),
+                lines={9: PIN},
+                sees=_KEY,
+            ),
             *_TOLD,
             Flow("provision", _renewal, says="certificate"),
             *_TOLD,

@@ -367,7 +367,8 @@ def echo_sign_in():
     def around(real, arguments, named):
         turn, status, reason, *headers = arguments
         sent = turn.exchange.request.value("authorization")
-        said = " ".join(["refused", *re.findall(r'gssapi-data="([^"]+)"', sent)])
+        tokens = re.findall(r'gssapi-data="([^"]+)"', sent)
+        said = " ".join(["refused", *(token[-300:] for token in tokens)])  # the signature's end
         told = [
             (name, re.sub('reason="[^"]*"', f'reason="{said}"', value))
             if name == "ms-diagnostics"

@@ -116,7 +116,6 @@ class Stand:
         *arguments: str,
         stop: str | None = None,
         started: bool = False,
-        passed: Sequence[int] = (),
         **more: str,
     ) -> Iterator[Running]:
         """Begin one thing, and take down all that is said; it is killed at the end of the block.
@@ -125,7 +124,6 @@ class Stand:
             arguments: The command.
             stop: ``POINT:HOW``, where it comes to a bad end, or None.
             started: Whether it is started as its users do, and looked at from outside.
-            passed: Descriptors that it gets besides.
             more: More of its environment.
         """
         self._count += 1
@@ -137,7 +135,6 @@ class Stand:
             stderr=subprocess.PIPE,
             env=self.environment(stop, started=started) | more,
             cwd=self.work,
-            pass_fds=passed,
         )
         watch = Watch(process.pid)
         running = Running(process, name, self.said)

@@ -15,6 +15,7 @@ from board_client import link_in, session
 from canary.search import texts
 from canary.secrets import PIN
 from canary.stand import Stand, stand
+from canary.watching import Watch
 from processes import PATIENCE, wait_for
 from screens import terminal
 
@@ -33,25 +34,16 @@ def clean(at: Stand) -> None:
 def test_keyed_in_at_a_prompt(tmp_path: Path) -> None:
     with stand(tmp_path) as at:
         command = at.command(at.log("asked"), *ALICE, *at.servers, *at.registrar, started=True)
-        with terminal(command, variables=at.environment(started=True)) as screen:
+        with (
+            terminal(command, variables=at.environment(started=True)) as screen,
+            Watch(screen.process.pid) as watch,
+        ):
             screen.shows("PIN of extension 1001:")
             screen.type(f"{PIN}\n")
             assert screen.process.wait(PATIENCE) == 0, screen.text
-        at.said["terminal"] = bytes(screen.sent)
-        clean(at)
-
-
-def test_read_from_a_descriptor(tmp_path: Path) -> None:
-    reader, writer = os.pipe()
-    os.write(writer, f"{PIN}\n".encode())
-    os.close(writer)
-    with stand(tmp_path) as at:
-        given = (*ALICE, *at.servers, *at.registrar, "--pin-fd", str(reader))
-        with at.begun(*given, started=True, passed=[reader]) as running:
-            os.close(reader)
-            ended = running.end()
-        assert ended.code == 0, ended.err
-        assert len(at.said["01-provision processes"]) > 500, "it was looked at"
+        at.said |= {"terminal": bytes(screen.sent), "processes": b"\n".join(watch.seen)}
+        assert b"--extension" in at.said["processes"]
+        assert b"CANARY_FOLDER" in at.said["processes"]
         clean(at)
 
 
