@@ -327,6 +327,12 @@ JOURNEYS: Mapping[str, Journey] = {
             ),
             Flow(
                 "bench run",
+                _bench("pins.csv", "--again", "--replace", *_IN_VAULT),
+                lines={9: PASSPHRASE},
+                sees=frozenset({"derived key"}),
+            ),
+            Flow(
+                "bench run",
                 _bench(
                     "users.csv", "--again", "--replace", "--login", _account(1), "--password-stdin"
                 ),
