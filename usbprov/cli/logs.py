@@ -53,6 +53,12 @@ def set_up(verbosity: int, log_file: Path | None) -> None:
     logging.basicConfig(level=logging.DEBUG if log_file else level, handlers=handlers, force=True)
 
 
+def set_up_none() -> None:
+    """Have what is shown where no logs were asked for, warnings, shown without foreign words."""
+    if logging.lastResort is not None:
+        logging.lastResort.setFormatter(_Formatter())
+
+
 def _file(path: Path) -> logging.Handler:
     try:
         path.touch(mode=0o600, exist_ok=True)

@@ -180,10 +180,12 @@ def cli(
     if "NO_COLOR" in os.environ:
         ctx.color = False
     verbosity = 0 if quiet else 1 + verbose
-    if verbose or log_file:
-        from usbprov.cli.logs import set_up
+    from usbprov.cli.logs import set_up, set_up_none
 
+    if verbose or log_file:
         set_up(verbosity, log_file)
+    else:
+        set_up_none()
     ctx.obj = Settings(bus, ledger_file, verbosity, link, lock_dir)
 
 
