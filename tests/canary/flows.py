@@ -34,6 +34,7 @@ class Flow:
         sees: Kinds of secrets that the spy must know after it.
         stop: Where it comes to a bad end, as ``canary.spy`` has it.
         lines: What can be read at further descriptors.
+        logged: Whether everything is logged, or nothing is.
         says: What must be in output or errors, so that the flow is what it seems to be.
     """
 
@@ -44,13 +45,15 @@ class Flow:
     sees: frozenset[str] = frozenset()
     stop: str | None = None
     lines: Mapping[int, str] = field(default_factory=dict)
+    logged: bool = True
     says: str = ""
 
     def go(self, at: Stand) -> None:
         """Do it, and check that it was done."""
         more = {"CANARY_LINES": ",".join(self._written(at))}
         words = (*self.command.split(), *self.options(at))
-        ended = at.do(*words, typed=self.typed, stop=self.stop, **more)
+        how = {"typed": self.typed, "stop": self.stop, "logged": self.logged}
+        ended = at.do(*words, **how, **more)
         told = f"{self} has ended with {ended.code}\n{ended.out[-2000:]}\n{ended.err[-3000:]}"
         if self.code is not None:
             assert ended.code == self.code, told
@@ -542,7 +545,18 @@ JOURNEYS: Mapping[str, Journey] = {
             by_account(3, "password", stop="password in a header:raise", code=1),
             by_account(3, "ntlm", stop="token made:raise", code=1),
             by_account(3, "ntlm", stop="proof made:kill", code=-SIGKILL),
-            Flow("bench run", _bench("pins.csv", "--again"), code=10, stop="ticket read:raise"),
+            by_account(3, "ntlm", stop="proof made:raise", code=1, logged=False),
+            *(
+                Flow(
+                    "bench run",
+                    _bench("pins.csv", "--again", "--replace"),
+                    code=10,
+                    stop="ticket read:raise",
+                    logged=logged,
+                    says="KeyError",
+                )
+                for logged in (True, False)
+            ),
         ],
         phones=3,
         lab=["--personality", "import-key"],

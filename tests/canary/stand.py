@@ -103,12 +103,13 @@ class Stand:
         variables = environment_of_spy(self.folder, started=started)
         return self.at.environment | variables | ({"CANARY_STOP": stop} if stop else {})
 
-    def command(self, log: Path, *arguments: str, started: bool = False) -> list[str]:
-        """Return the command line, at the finest level of everything that is logged."""
+    def command(self, log: Path | None, *arguments: str, started: bool = False) -> list[str]:
+        """Return the command line, at the finest level of what is logged; None for no logs."""
         command = self.at.command(*arguments)
         before = len(self.at.program)
         program = [*STARTED] if started else command[:before]
-        return [*program, "-vv", "--log-file", str(log), *command[before:]]
+        logged = ["-vv", "--log-file", str(log)] if log else []
+        return [*program, *logged, *command[before:]]
 
     @contextmanager
     def begun(
@@ -116,6 +117,7 @@ class Stand:
         *arguments: str,
         stop: str | None = None,
         started: bool = False,
+        logged: bool = True,
         **more: str,
     ) -> Iterator[Running]:
         """Begin one thing, and take down all that is said; it is killed at the end of the block.
@@ -124,12 +126,13 @@ class Stand:
             arguments: The command.
             stop: ``POINT:HOW``, where it comes to a bad end, or None.
             started: Whether it is started as its users do, and looked at from outside.
+            logged: Whether everything is logged, or nothing.
             more: More of its environment.
         """
         self._count += 1
         name = f"{self._count:02d}-{arguments[0]}"
         process = subprocess.Popen(
-            self.command(self.log(name), *arguments, started=started),
+            self.command(self.log(name) if logged else None, *arguments, started=started),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
