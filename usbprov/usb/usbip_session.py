@@ -13,7 +13,7 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -91,6 +91,7 @@ class UsbIpSession:
         self._lock = threading.RLock()
         self._news = threading.Condition(self._lock)
         self._is_read = False
+        self._others = 0
         self._sending = threading.RLock()
         self._answers = sock.dup()  # with a time-out of its own
         sock.settimeout(_SEND_TIMEOUT)
@@ -99,7 +100,7 @@ class UsbIpSession:
 
     def transfer(self, transfer: Transfer, timeout: float | None) -> Completion:
         """Do one transfer; see ``Session``."""
-        late = self._overdue(transfer)
+        late = self._overdue(transfer) if self._late else None
         if late is not None:
             return late
         urb = _Urb(next(self._numbers), transfer)
@@ -148,6 +149,8 @@ class UsbIpSession:
     def _in_order(self, urb: _Urb) -> Completion:
         """Return the outcome of a transfer; what an earlier one left behind goes before it."""
         completion = urb.completion or _TIMED_OUT
+        if not self._late:
+            return completion
         with self._lock:
             late = self._overdue(urb.transfer)
             if late is not None and completion.data:
@@ -196,34 +199,51 @@ class UsbIpSession:
     def _may_read(self, is_over: Callable[[], bool], deadline: float) -> bool:
         """Wait while others read; True when it is this thread's turn, False when all is over."""
         with self._news:
-            while self._is_read and not is_over() and time.monotonic() < deadline:
-                self._news.wait(min(deadline - time.monotonic(), _LONGEST_READ))
-            if is_over() or time.monotonic() >= deadline:
-                return False
-            self._is_read = True
-            return True
+            while not is_over() and (left := deadline - time.monotonic()) > 0:
+                if not self._is_read:
+                    self._is_read = True
+                    return True
+                self._others += 1
+                self._news.wait(min(left, _LONGEST_READ))
+                self._others -= 1
+        return False
 
     def _let_others_read(self) -> None:
-        with self._news:
+        with self._lock:
             self._is_read = False
+            self._tell_others()
+
+    def _tell_others(self) -> None:
+        """Have those look who wait while another reads; the lock is held."""
+        if self._others:
             self._news.notify_all()
 
     def _read(self, is_over: Callable[[], bool], deadline: float) -> None:
         reason = "the exporter closed the connection"
         try:
-            while not is_over() and (left := deadline - time.monotonic()) > 0:
-                self._answers.settimeout(max(min(left, _LONGEST_READ), _SHORTEST_READ))
-                with suppress(TimeoutError):
-                    data = self._answers.recv(_CHUNK)
-                    if not data:
-                        break
-                    self._decoder.feed(data)
-                    self._dispatch()
+            while (left := deadline - time.monotonic()) > 0:
+                data = self._receive(left)
+                if data is None:
+                    continue
+                if not data:
+                    break
+                self._decoder.feed(data)
+                self._dispatch()
+                if is_over():
+                    return
             else:
                 return
         except (OSError, MalformedMessage) as failure:
             reason = str(failure)
         self._end(reason)
+
+    def _receive(self, seconds: float) -> bytes | None:
+        """Return what comes, no bytes at the end, or None if nothing came in time."""
+        self._answers.settimeout(max(min(seconds, _LONGEST_READ), _SHORTEST_READ))
+        try:
+            return self._answers.recv(_CHUNK)
+        except TimeoutError:
+            return None
 
     def _sees_the_end(self, seconds: float) -> bool:
         """Read until the exporter has closed its end; False if it has not within the time."""
@@ -232,11 +252,8 @@ class UsbIpSession:
             return False
         try:
             while (left := deadline - time.monotonic()) > 0:
-                self._answers.settimeout(max(left, _SHORTEST_READ))
-                if not self._answers.recv(_CHUNK):
+                if self._receive(left) == b"":
                     return True
-        except TimeoutError:
-            return False
         except OSError:  # torn, or closed before
             return True
         finally:
@@ -244,12 +261,11 @@ class UsbIpSession:
         return False
 
     def _dispatch(self) -> None:
-        handlers: Mapping[type, Callable[..., None]] = {
-            SubmitReply: self._on_answer,
-            UnlinkReply: self._on_unlinked,
-        }
         while (message := self._decoder.pop()) is not None:
-            handlers[type(message)](message)
+            if isinstance(message, SubmitReply):
+                self._on_answer(message)
+            elif isinstance(message, UnlinkReply):
+                self._on_unlinked(message)
 
     def _on_answer(self, reply: SubmitReply) -> None:
         with self._lock:
@@ -260,7 +276,7 @@ class UsbIpSession:
             if urb.abandoned and reply.data and urb.transfer.setup is None:
                 self._keep_for_next_read(urb.transfer.endpoint, urb.completion)
             urb.roused = True
-            self._news.notify_all()
+            self._tell_others()
 
     def _keep_for_next_read(self, endpoint: int, late: Completion) -> None:
         self._late.setdefault(endpoint, deque()).append(late)
@@ -278,7 +294,7 @@ class UsbIpSession:
                 urb.completion = urb.completion or _TIMED_OUT
             urb.roused |= urb.completion is not None
             urb.settled = True
-            self._news.notify_all()
+            self._tell_others()
 
     def _end(self, reason: str, shut: int = socket.SHUT_RDWR) -> None:
         """Let everything under way end with the device; the first reason is the true one."""
@@ -292,7 +308,7 @@ class UsbIpSession:
             for urb in urbs:
                 urb.completion = urb.completion or _GONE
                 urb.roused = urb.settled = True
-            self._news.notify_all()
+            self._tell_others()
         logger.debug("session with %s ended: %s", self.device.busid, reason)
         self._shut(shut)
 
