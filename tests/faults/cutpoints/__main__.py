@@ -34,7 +34,7 @@ def main(arguments: Sequence[str]) -> int:
     with own_folder() as folder:
         crew = Crew(folder, given.workers, keys)
         try:
-            matrix = crew.matrix(given.scenario or list(SCENARIOS))
+            matrix = crew.matrix(given.scenario or list(SCENARIOS), thorough=given.thorough)
             chosen = _chosen(matrix, given)
             if given.list:
                 sys.stdout.writelines(f"{point.name}\n" for point in chosen)
@@ -67,6 +67,9 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--list", action="store_true", help="show the names only")
     parser.add_argument(
         "--scenario", action="append", choices=list(SCENARIOS), help="only this one; repeatable"
+    )
+    parser.add_argument(
+        "--thorough", action="store_true", help="every kind and class for every command"
     )
     parser.add_argument(
         "--planted", action="store_true", help="first plant mistakes, which must be found"

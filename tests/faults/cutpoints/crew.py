@@ -73,10 +73,10 @@ class Crew:
         for member in self._members:
             member.close()
 
-    def matrix(self, scenarios: Sequence[str]) -> list[Point]:
+    def matrix(self, scenarios: Sequence[str], *, thorough: bool) -> list[Point]:
         """Generate the points, each scenario by one of the workers."""
-        parts = _dealt(scenarios, len(self._members))
-        orders = [{"matrix": part} for part in parts]
+        parts = _dealt(scenarios, len(self._members), at_a_time=1)
+        orders = [{"matrix": part, "thorough": thorough} for part in parts]
         found = {told["scenario"]: told["points"] for told in self._answers(orders)}
         return [Point.of(row) for name in scenarios for row in found[name]]
 
@@ -107,10 +107,9 @@ class Crew:
                         yield told
 
 
-def _dealt(things: Sequence[Any], count: int) -> list[list[Any]]:
-    """Deal things out in runs: neighbours share what was done before them."""
-    size = 6
-    runs = [things[at : at + size] for at in range(0, len(things), size)]
+def _dealt(things: Sequence[Any], count: int, at_a_time: int = 6) -> list[list[Any]]:
+    """Deal things out, some at a time: neighbours share what was done before them."""
+    runs = [things[at : at + at_a_time] for at in range(0, len(things), at_a_time)]
     return [[thing for run in runs[n::count] for thing in run] for n in range(count)]
 
 
@@ -174,7 +173,8 @@ def _work(folder: Path, keys: Sequence[rsa.RSAPrivateKey], orders: int, answers:
 
 def _obey(at_work: Worker, order: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for name in order.get("matrix", ()):
-        rows = [point.document() for point in at_work.matrix([name])]
+        found = at_work.matrix(name, thorough=order["thorough"])
+        rows = [point.document() for point in found]
         yield {"scenario": name, "points": rows}
     for mistake, row in order.get("planted", ()):
         yield asdict(at_work.run_planted(Point.of(row), mistake))

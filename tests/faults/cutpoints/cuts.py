@@ -42,33 +42,38 @@ class Point:
         return cls(**{**document, "moment": Moment.of(document["moment"])})
 
 
+Where = Callable[[Moment, bool], Sequence[str]]
+
+
 @dataclass(frozen=True)
 class Kind:
     """One kind of cut.
 
     Attributes:
         about: In words.
-        details: Gives the variants at a moment; none where it does not cut there.
+        details: Gives the variants at a moment; none where it does not cut there. The second
+            argument says whether also those are wanted that hardly differ from others.
         carry_out: Runs the command and cuts it; the world is mended when it returns.
     """
 
     about: str
-    details: Callable[[Moment], Sequence[str]]
+    details: Where
     carry_out: Callable[[Stage, Scenario, Point], Ended]
 
 
 # --- the program
 
 
-def _where_killed(moment: Moment) -> Sequence[str]:
+def _where_killed(moment: Moment, thorough: bool) -> Sequence[str]:
     """Wherever something may have changed since the moment before.
 
-    Around what only reads that is once. Before a transaction nothing has changed since the step
-    began, so it is in the middle of it, and after it.
+    Around what only reads that is once, and for a thorough run. Before a transaction nothing has
+    changed since the step began, so it is in the middle of it, and after it.
     """
     if moment.effect is Effect.LEDGER:
         return ("",) if moment.when is not When.BEFORE else ()
-    return ("",) if moment.writes or moment.when is When.AFTER else ()
+    read = thorough and moment.when is When.AFTER
+    return ("",) if moment.writes or read else ()
 
 
 def _kill(stage: Stage, scenario: Scenario, point: Point) -> Ended:
@@ -88,30 +93,36 @@ _CLASSES: Mapping[str, Callable[[int], int]] = {
 """After how many bytes of a command's message the cable is pulled, or the power cut."""
 
 
-def _where_pulled(moment: Moment) -> Sequence[str]:
+_ENOUGH = ("middle", "last-byte")
+"""The classes of which the others are hardly different: the command is lost, or its answer is."""
+
+
+def _where_power_is_lost(moment: Moment, thorough: bool) -> Sequence[str]:
     """In every byte class of what changes something, and between steps."""
     if moment.effect is Effect.STEP and moment.when is When.BEFORE:
         return ("between",)
     if moment.effect is not Effect.PHONE or not moment.writes:
         return ()
     if moment.when is When.BEFORE:
-        return tuple(_CLASSES)
+        return tuple(_CLASSES) if thorough else _ENOUGH
     return ("answered",) if moment.when is When.AFTER else ()
 
 
-def _where_pulled_too(moment: Moment) -> Sequence[str]:
+def _where_pulled(moment: Moment, thorough: bool) -> Sequence[str]:
     """There, and once in every command that only reads."""
-    reads = moment.effect is Effect.PHONE and not moment.writes
-    return ("last-byte",) if reads and moment.when is When.BEFORE else _where_pulled(moment)
+    if moment.effect is Effect.PHONE and not moment.writes:
+        return ("last-byte",) if thorough and moment.when is When.BEFORE else ()
+    return _where_power_is_lost(moment, thorough=False)
 
 
-def _where_moved(moment: Moment) -> Sequence[str]:
-    """At some of them: which port it is put back at has nothing to do with the byte."""
-    return [d for d in _where_pulled(moment) if d in {"middle", "last-byte", "answered"}]
+def _where_moved(moment: Moment, _: bool) -> Sequence[str]:
+    """Which port it is put back at has nothing to do with the steps in between."""
+    found = _where_power_is_lost(moment, thorough=False)
+    return [detail for detail in found if detail != "between"]
 
 
-def _where_waited_for(moment: Moment) -> Sequence[str]:
-    return [d for d in _where_pulled(moment) if moment.writes and d == "last-byte"]
+def _where_waited_for(moment: Moment, _: bool) -> Sequence[str]:
+    return [d for d in _where_power_is_lost(moment, thorough=False) if d == "last-byte"]
 
 
 def _pulled(mend: Callable[[Phone], None]) -> Callable[[Stage, Scenario, Point], Ended]:
@@ -160,7 +171,7 @@ def _asked(stage: Stage, arguments: Sequence[str], point: Point) -> Iterator[Run
 # --- the server
 
 
-def _where_dropped(moment: Moment) -> Sequence[str]:
+def _where_dropped(moment: Moment, _: bool) -> Sequence[str]:
     if moment.effect not in {Effect.WEB, Effect.SIP}:
         return ()
     if moment.effect is Effect.WEB and moment.writes:
@@ -185,9 +196,9 @@ def _drop(stage: Stage, scenario: Scenario, point: Point) -> Ended:
     return ended
 
 
-def _where_repeated(moment: Moment) -> Sequence[str]:
+def _where_repeated(moment: Moment, thorough: bool) -> Sequence[str]:
     """Where the program itself makes a call again: not where a credential is sent."""
-    return [d for d in _where_dropped(moment) if moment.step == "publish"]
+    return [d for d in _where_dropped(moment, thorough) if moment.step == "publish"]
 
 
 def _drop_once(stage: Stage, scenario: Scenario, point: Point) -> Ended:
@@ -203,8 +214,8 @@ def _drop_once(stage: Stage, scenario: Scenario, point: Point) -> Ended:
 # --- the ledger's disk, and the ledger
 
 
-def _at_writes(*whens: When) -> Callable[[Moment], Sequence[str]]:
-    return lambda m: ("",) if m.effect is Effect.LEDGER and m.when in whens else ()
+def _at_writes(*whens: When) -> Where:
+    return lambda m, _: ("",) if m.effect is Effect.LEDGER and m.when in whens else ()
 
 
 def _acting(act: Act) -> Callable[[Stage, Scenario, Point], Ended]:
@@ -222,7 +233,7 @@ def _troubled(name: str) -> Callable[[Stage, Scenario, Point], Ended]:
     return carry_out
 
 
-def _where_opened(moment: Moment) -> Sequence[str]:
+def _where_opened(moment: Moment, _: bool) -> Sequence[str]:
     """Before every step; after one is the same as before the next, as nothing is written then."""
     return ("",) if moment.effect is Effect.STEP and moment.when is When.BEFORE else ()
 
@@ -255,10 +266,10 @@ KINDS: Mapping[str, Kind] = {
     "kill": Kind("the program is killed (SIGKILL)", _where_killed, _kill),
     "power": Kind(
         "the phone loses power, and comes back with its durable memory",
-        _where_pulled,
+        _where_power_is_lost,
         _pulled(Phone.lose_power),
     ),
-    "cable": Kind("the cable is pulled, and put back", _where_pulled_too, _pulled(Phone.put_back)),
+    "cable": Kind("the cable is pulled, and put back", _where_pulled, _pulled(Phone.put_back)),
     "moved": Kind(
         "the cable is pulled, and put back at another port",
         _where_moved,
@@ -287,7 +298,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "disk-refuses": Kind(
         "the system refuses every write (RLIMIT_FSIZE)",
-        _at_writes(When.BEFORE, When.SENT),
+        _at_writes(When.SENT),
         _acting(Act.NO_WRITES),
     ),
     "disk-read-only": Kind(
@@ -318,11 +329,13 @@ NEED_DISK = frozenset({"disk-full", "opened-full", "opened-read-only"})
 """Kinds that need a disk of the worker's own."""
 
 
-def points(scenario: Scenario, moments: Sequence[Moment]) -> Iterator[Point]:
+def points(
+    scenario: Scenario, moments: Sequence[Moment], *, thorough: bool = False
+) -> Iterator[Point]:
     """Generate the points of a scenario from the moments of one run that was not cut."""
     for name, kind in KINDS.items():
-        if scenario.kinds and name not in scenario.kinds:
+        if scenario.kinds and name not in scenario.kinds and not thorough:
             continue
         for moment in moments:
-            for detail in kind.details(moment):
+            for detail in kind.details(moment, thorough or scenario.thorough):
                 yield Point(name, scenario.name, moment, detail)

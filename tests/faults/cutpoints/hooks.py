@@ -12,6 +12,7 @@ import os
 import resource
 import signal
 import socket
+import ssl
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -272,13 +273,15 @@ def _shut(sock: socket.socket) -> None:
     socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
-def _lose(sock: socket.socket) -> None:
+def _lose(sock: Any) -> None:
     """Take the answer off the connection, so that nobody ever reads it, and shut that."""
     patience = sock.gettimeout()
-    sock.recv(_MOST)
+    # Not by the socket's own methods, which set the time limit of the whole exchange.
+    read = sock._sslobj.read if isinstance(sock, ssl.SSLSocket) else sock.recv
+    read(_MOST)
     sock.settimeout(_REST)
-    with suppress(TimeoutError):
-        while sock.recv(_MOST):
+    with suppress(OSError):
+        while read(_MOST):
             pass
     sock.settimeout(patience)
     _shut(sock)

@@ -48,12 +48,11 @@ class Worker:
         assert ended.code == 0, f"{name} fails without a cut: {ended.err}{ended.out}"
         return ended.moments
 
-    def matrix(self, names: Sequence[str]) -> Iterator[Point]:
-        """Generate all points of scenarios."""
-        for name in names:
-            for point in points(SCENARIOS[name], self.record(name)):
-                if self._stage.has_disk or point.kind not in NEED_DISK:
-                    yield point
+    def matrix(self, name: str, *, thorough: bool) -> Iterator[Point]:
+        """Generate all points of a scenario."""
+        for point in points(SCENARIOS[name], self.record(name), thorough=thorough):
+            if self._stage.has_disk or point.kind not in NEED_DISK:
+                yield point
 
     def run(self, point: Point) -> Verdict:
         """Cut, repeat, and look."""

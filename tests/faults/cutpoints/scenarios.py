@@ -43,6 +43,7 @@ class Scenario:
         anew: Whether the repeat of a command that was over does all of it once more.
         empties: Whether the command leaves the phone with nothing.
         kinds: The kinds of cut; none for all of them.
+        thorough: Whether also those points are wanted that hardly differ from others.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Scenario:
     anew: bool = False
     empties: bool = False
     kinds: frozenset[str] = frozenset()
+    thorough: bool = False
 
     def prepare(self, stage: Stage) -> Snapshot:
         """Have the world as it is before the command, and keep it."""
@@ -155,19 +157,34 @@ _IN_PIECES = {**_TAKES_KEYS, "small-buffers": ""}
 
 _OF_PROGRAM_AND_PHONE = frozenset({"kill", "power"})
 
+_MOST = _OF_PROGRAM_AND_PHONE | {"cable", "server", "server-repeated", "disk-full", "locked"}
+
 _NOT_OF_PHONE = frozenset(
     {"kill", "server", "server-repeated", "disk-full", "disk-refuses", "disk-read-only", "locked"}
 )
 
 _ALL = (
-    Scenario("first-phone", "a new phone, which makes its key itself", _provision(), _BARE),
-    Scenario("first-host", "a new phone, which is given its key", _provision(), _IN_PIECES),
+    Scenario(
+        "first-phone",
+        "a new phone, which makes its key itself",
+        _provision(),
+        _BARE,
+        thorough=True,
+    ),
+    Scenario(
+        "first-host",
+        "a new phone, which is given its key",
+        _provision(),
+        _IN_PIECES,
+        thorough=True,
+    ),
     Scenario(
         "replace-phone",
         "another key, made in the phone",
         _provision("--replace"),
         before=_WORKS,
         anew=True,
+        thorough=True,
     ),
     Scenario(
         "replace-host",
@@ -176,6 +193,7 @@ _ALL = (
         _TAKES_KEYS,
         before=_WORKS,
         anew=True,
+        kinds=_MOST,
     ),
     Scenario(
         "renew-same",
@@ -185,6 +203,7 @@ _ALL = (
         otherwise=_renew(*_BY_PIN),
         new_key=False,
         anew=True,
+        kinds=_MOST,
     ),
     Scenario(
         "renew-new",
@@ -193,12 +212,14 @@ _ALL = (
         before=_WORKS,
         otherwise=_renew("--new-key", *_BY_PIN),
         anew=True,
+        thorough=True,
     ),
     Scenario(
         "first-vault",
         "a new phone, which is given a key that is kept in the vault",
         _provision("--key", "vault", "--vault-passphrase-fd", FD),
         {"import-key": ""},
+        kinds=_OF_PROGRAM_AND_PHONE | {"disk-full", "locked"},
     ),
     Scenario(
         "retire",
@@ -241,6 +262,7 @@ _ALL = (
         before=(Step(_prepare),),
         finish=(_apply_and_sign_in,),
         answered=True,
+        kinds=_OF_PROGRAM_AND_PHONE | {"cable", "disk-full", "locked"},
     ),
     Scenario(
         "request",
