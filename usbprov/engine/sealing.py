@@ -7,6 +7,7 @@ It is this computer's own; what another computer sealed cannot be opened here.
 import os
 import platform
 import stat
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -99,11 +100,10 @@ def _make(path: Path, key: bytes) -> None:
 
 def _refuse_shared(path: Path) -> None:
     """Refuse a file that others may read, where rights are as on Unix."""
-    found = path.stat()
-    if os.name != "posix":
-        return
-    if found.st_mode & (stat.S_IRWXG | stat.S_IRWXO) or found.st_uid not in {os.geteuid(), 0}:
-        raise SealingKeyUnusable(str(path), "others can read or change it")
+    if sys.platform != "win32":
+        found = path.stat()
+        if found.st_mode & (stat.S_IRWXG | stat.S_IRWXO) or found.st_uid not in {os.geteuid(), 0}:
+            raise SealingKeyUnusable(str(path), "others can read or change it")
 
 
 def keyring_key(ledger: Ledger) -> "SealingKey":
