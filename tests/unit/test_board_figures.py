@@ -70,3 +70,16 @@ def test_a_step_that_was_done_already_has_no_time(figures):
 @pytest.mark.parametrize(("count", "rank"), [(1, 1), (2, 2), (9, 9), (10, 9), (11, 10), (100, 90)])
 def test_percentiles_are_values_that_occurred(count, rank):
     assert percentile(list(range(1, count + 1)), 0.9) == rank
+
+
+def test_only_so_many_phones_are_kept_and_the_newest_of_them(figures, monkeypatch):
+    monkeypatch.setattr("usbprov.bench.web.figures._MOST_PHONES", 4)
+    for number in range(20):
+        figures.take([done(f"A{number}")])
+        newest = figures.latest(number)
+        assert len(newest) == 1
+        assert newest[0] == figures.finished[-1]
+
+    assert figures.count == 20
+    assert 4 <= len(figures.finished) <= 6
+    assert len(figures.latest(0)) == len(figures.finished)
