@@ -31,6 +31,9 @@ _SCRUB_EVERY = 1.0
 
 _RETRY_SECONDS = 0.02
 _CONNECTIONS = 8
+_CACHE = "cache_size=-256"
+"""KiB of the file that each connection keeps; SQLite's 2 MiB would fill up over hours, and the
+system keeps the file in memory anyway."""
 _BEGIN = "usbprov_begin"
 """The execution option that says how a transaction begins; by default as a writer's."""
 _PRIMARY = 0xFF
@@ -66,6 +69,7 @@ class Sqlite:
             poolclass=QueuePool,
             pool_size=_CONNECTIONS,
             max_overflow=0,
+            pool_use_lifo=True,  # else all of them would be warm, and none is needed for most
         )
         event.listen(engine, "connect", _make_durable)
         event.listen(engine, "begin", self._begin)
@@ -166,7 +170,7 @@ def _make_durable(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -
     # The driver is to begin no transactions of its own: it would commit each CREATE TABLE alone.
     connection.isolation_level = None
     _switch_to_wal(connection, time.monotonic() + BUSY_SECONDS)
-    for pragma in ("synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
+    for pragma in ("synchronous=FULL", "foreign_keys=ON", "secure_delete=ON", _CACHE):
         connection.execute(f"PRAGMA {pragma}").close()
 
 
