@@ -4,6 +4,8 @@ import io
 import json
 import os
 import re
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -278,3 +280,13 @@ def test_no_prompt_without_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO())
     with pytest.raises(UsageError, match="--pin-stdin"):
         secret_source("PIN", stdin=False, descriptor=None, who="x")()
+
+
+def test_an_error_that_nobody_reads_is_no_traceback(pipe: tuple[int, int], tmp_path: Path) -> None:
+    os.close(pipe[0])  # as `| head -0` does
+    command = [sys.executable, "-m", "usbprov", "--ledger", str(tmp_path / "l"), "ledger"]
+    streams = {"stdout": pipe[1], "stderr": subprocess.PIPE}
+    ended = subprocess.run([*command, "show", "99", "--json"], check=False, text=True, **streams)
+    assert ended.returncode == ExitCode.USAGE
+    assert "LED-03" in ended.stderr
+    assert "Traceback" not in ended.stderr

@@ -12,6 +12,7 @@ import click
 
 from usbprov.cli import diagnosing, documents
 from usbprov.cli.text import hanging
+from usbprov.cli.unread import may_be_unread
 from usbprov.engine.diagnosis.examining import diagnosis_of
 from usbprov.errors import ExitCode, Interrupted, UsageError, UsbprovError
 
@@ -40,7 +41,8 @@ def explain(error: BaseException, *, as_json: bool) -> int:
     if isinstance(error, ToldError):
         return tell(error.error)
     if as_json:
-        documents.show({"outcome": "failed", "error": _document(error)})
+        with may_be_unread(sys.stdout):
+            documents.show({"outcome": "failed", "error": _document(error)})
     if isinstance(error, UsbprovError):
         return tell(error)
     if isinstance(error, click.ClickException):

@@ -1,10 +1,9 @@
 """``usbprov list --watch``: what comes and goes, for people and for machines."""
 
 import json
-import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from usbprov.cli import documents, listing
+from usbprov.cli.unread import may_be_unread
 from usbprov.usb.devices import Bus, DeviceFacts
 from usbprov.usb.hotplug import Arrived, BusChanged, Changed, Event, Left
 from usbprov.usb.watcher import Watcher
@@ -30,15 +30,15 @@ View = Callable[[Event], None]
 
 def watch(buses: Sequence[Bus], *, as_json: bool) -> None:
     """Show what comes and goes until Ctrl-C or SIGTERM."""
-    try:
-        with _view(as_json=as_json) as view, Watcher(buses) as watcher:
-            while True:
-                for event in watcher.next(_PATIENCE):
-                    view(event)
-    except KeyboardInterrupt:
-        return
-    except BrokenPipeError:  # whoever read has seen enough; nor can Python flush at its end
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with (
+        may_be_unread(sys.stdout),
+        suppress(KeyboardInterrupt),
+        _view(as_json=as_json) as view,
+        Watcher(buses) as watcher,
+    ):
+        while True:
+            for event in watcher.next(_PATIENCE):
+                view(event)
 
 
 def _view(*, as_json: bool) -> AbstractContextManager[View]:
