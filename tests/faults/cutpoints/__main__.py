@@ -11,6 +11,7 @@ from pathlib import Path
 
 from cutpoints.crew import Crew, own_folder, prepare
 from cutpoints.cuts import NEED_DISK, Point
+from cutpoints.moments import Effect, When
 from cutpoints.planted import MISTAKES
 from cutpoints.report import Report
 from cutpoints.run import Verdict
@@ -35,6 +36,10 @@ def main(arguments: Sequence[str]) -> int:
         crew = Crew(folder, given.workers, keys)
         try:
             matrix = crew.matrix(given.scenario or list(SCENARIOS), thorough=given.thorough)
+            uncut = [] if given.scenario else _uncut(matrix)
+            if uncut:
+                sys.stderr.write(f"no command has these steps: {', '.join(uncut)}\n")
+                return 1
             chosen = _chosen(matrix, given)
             if given.list:
                 sys.stdout.writelines(f"{point.name}\n" for point in chosen)
@@ -84,6 +89,17 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
 def _workers() -> int:
     """Half as many again as there are processors: programs wait for phones and servers."""
     return max(1, len(os.sched_getaffinity(0)) * 3 // 2)
+
+
+def _uncut(matrix: Sequence[Point]) -> list[str]:
+    """Return the steps of the table at whose beginning or end no program is killed."""
+    edges = {
+        (point.moment.step, point.moment.when)
+        for point in matrix
+        if point.kind == "kill" and point.moment.effect is Effect.STEP
+    }
+    names = [str(step.name) for step in STEPS]
+    return [n for n in names if not {(n, When.BEFORE), (n, When.AFTER)} <= edges]
 
 
 def _chosen(matrix: Sequence[Point], given: argparse.Namespace) -> list[Point]:

@@ -2,16 +2,20 @@
 
 import os
 import secrets
+import sqlite3
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
 from usbprov.engine import job as jobs
 from usbprov.engine import plan
 from usbprov.engine.job import Job
+from usbprov.engine.order import KeySource
 from usbprov.engine.steps import publish, ticket, trust
 from usbprov.engine.steps.key import KeyStep
 from usbprov.engine.steps.prove import ProveStep
+from usbprov.engine.steps.sign_in import SignInStep
 from usbprov.phone.endpoint import Endpoint
 
 
@@ -68,6 +72,26 @@ def _leave_a_key() -> None:
     _before(ProveStep, make)
 
 
+def _alter_the_ledger() -> None:
+    def alter(job: Any) -> None:
+        with closing(sqlite3.connect(job.ledger.path, isolation_level=None)) as other:
+            other.execute("UPDATE step SET learnt = 'nothing' WHERE name = 'key'")
+
+    _before(ProveStep, alter)
+
+
+def _say_that_it_signed_in() -> None:
+    SignInStep.run = lambda _self, _job: "signed in"
+
+
+def _crash() -> None:
+    _before(ProveStep, lambda _job: {}["nothing"])
+
+
+def _keep_the_key() -> None:
+    plan._key_source = lambda _job: KeySource.EXISTING
+
+
 def _before(step: Any, act: Callable[[Any], None]) -> None:
     original = step.run
 
@@ -112,6 +136,16 @@ MISTAKES: Mapping[str, Mistake] = {
         _leave_a_key,
         "kill:first-phone:clock:step:step-1:before",
         "one key in use, nothing pending",
+    ),
+    "alters the ledger": Mistake(
+        _alter_the_ledger, "kill:first-phone:clock:step:step-1:before", "the ledger is whole"
+    ),
+    "only says that it signed in": Mistake(
+        _say_that_it_signed_in, "kill:first-phone:clock:step:step-1:before", "the phone works"
+    ),
+    "crashes": Mistake(_crash, "kill:first-phone:clock:step:step-1:before", "ends properly"),
+    "keeps the key": Mistake(
+        _keep_the_key, "kill:replace-phone:clock:step:step-1:before", "the right key"
     ),
 }
 """The mistakes, in words."""
