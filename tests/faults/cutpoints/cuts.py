@@ -238,6 +238,16 @@ def _where_opened(moment: Moment, _: bool) -> Sequence[str]:
     return ("",) if moment.effect is Effect.STEP and moment.when is When.BEFORE else ()
 
 
+CODES: Mapping[str, str] = {
+    "full": "LED-13",
+    "read-only": "LED-14",
+    "locked": "LED-11",
+    "corrupt": "LED-15",
+    "newer": "LED-02",
+}
+"""By what error each trouble is told apart (docs/errors.md)."""
+
+
 def _opened(name: str) -> Callable[[Stage, Scenario, Point], Ended]:
     """Kill the program, and try to go on while the ledger is in trouble, which must be refused."""
 
@@ -254,7 +264,7 @@ def _opened(name: str) -> Callable[[Stage, Scenario, Point], Ended]:
             after = stage.phone.state, stage.calls(" POST /")
         said = refused.out + refused.err
         assert refused.code, "it was not refused"
-        assert "LED-" in said, f"refused by something else: {said[-900:]}"
+        assert CODES[name] in said, f"refused by something else: {said[-900:]}"
         assert "Traceback" not in refused.err, refused.err[-600:]
         assert before == after, "something was done though the ledger cannot be used"
         return ended

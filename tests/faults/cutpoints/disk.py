@@ -16,15 +16,24 @@ _READ_ONLY, _REMOUNT, _REC, _PRIVATE = 0x1, 0x20, 0x4000, 0x40000
 
 
 def leave() -> bool:
-    """Go where mounts are this process' own; for one without threads. False: it is not allowed."""
-    if os.name != "posix" or not Path("/proc/self/ns/mnt").exists():
-        return False
+    """Go where mounts are this process' own; for one without threads. False: it is not allowed.
+
+    It is tried by another process first: what is allowed by half cannot be taken back.
+    """
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0 if _leave() else 1)
+    _, status = os.waitpid(pid, 0)
+    return status == 0 and _leave()
+
+
+def _leave() -> bool:
     user, group = os.getuid(), os.getgid()
+    if user == 0 and _unshared(_NEW_MOUNTS):
+        return _private()
+    if not _unshared(_NEW_MOUNTS | _NEW_USER):
+        return False
     try:
-        if user == 0 and _unshared(_NEW_MOUNTS):
-            return _private()
-        if not _unshared(_NEW_MOUNTS | _NEW_USER):
-            return False
         Path("/proc/self/setgroups").write_text("deny")
         Path("/proc/self/uid_map").write_text(f"0 {user} 1")
         Path("/proc/self/gid_map").write_text(f"0 {group} 1")
