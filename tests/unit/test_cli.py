@@ -284,9 +284,9 @@ def test_no_prompt_without_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_error_that_nobody_reads_is_no_traceback(pipe: tuple[int, int], tmp_path: Path) -> None:
     os.close(pipe[0])  # as `| head -0` does
-    command = [sys.executable, "-m", "usbprov", "--ledger", str(tmp_path / "l"), "ledger"]
-    streams = {"stdout": pipe[1], "stderr": subprocess.PIPE}
-    ended = subprocess.run([*command, "show", "99", "--json"], check=False, text=True, **streams)
+    program = [sys.executable, "-m", "usbprov", "--ledger", str(tmp_path / "ledger")]
+    command = [*program, "ledger", "show", "99", "--json"]
+    ended = subprocess.run(command, check=False, stdout=pipe[1], stderr=subprocess.PIPE)
     assert ended.returncode == ExitCode.USAGE
-    assert "LED-03" in ended.stderr
-    assert "Traceback" not in ended.stderr
+    assert b"LED-03" in ended.stderr
+    assert b"Traceback" not in ended.stderr
