@@ -103,13 +103,19 @@ class Stand:
         variables = environment_of_spy(self.folder, started=started)
         return self.at.environment | variables | ({"CANARY_STOP": stop} if stop else {})
 
-    def command(self, log: Path | None, *arguments: str, started: bool = False) -> list[str]:
-        """Return the command line, at the finest level of what is logged; None for no logs."""
+    def command(self, log: Path, *arguments: str, started: bool = True) -> list[str]:
+        """Return the command line, at the finest level of everything that is logged."""
+        return self._command(["-vv", "--log-file", str(log)], *arguments, started=started)
+
+    def _command(self, logged: Sequence[str], *arguments: str, started: bool) -> list[str]:
         command = self.at.command(*arguments)
         before = len(self.at.program)
         program = [*STARTED] if started else command[:before]
-        logged = ["-vv", "--log-file", str(log)] if log else []
         return [*program, *logged, *command[before:]]
+
+    def _logged(self, name: str) -> list[str]:
+        """Have the same logged to the screen and to a file, in turn; both costs twice as much."""
+        return ["-vv"] if self._count % 2 else ["--log-file", str(self.log(name))]
 
     @contextmanager
     def begun(
@@ -132,7 +138,9 @@ class Stand:
         self._count += 1
         name = f"{self._count:02d}-{arguments[0]}"
         process = subprocess.Popen(
-            self.command(self.log(name) if logged else None, *arguments, started=started),
+            self.command(self.log(name), *arguments)
+            if started
+            else self._command(self._logged(name) if logged else [], *arguments, started=False),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

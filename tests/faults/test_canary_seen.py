@@ -33,7 +33,7 @@ def clean(at: Stand) -> None:
 
 def test_keyed_in_at_a_prompt(tmp_path: Path) -> None:
     with stand(tmp_path) as at:
-        command = at.command(at.log("asked"), *ALICE, *at.servers, *at.registrar, started=True)
+        command = at.command(at.log("asked"), *ALICE, *at.servers, *at.registrar)
         with (
             terminal(command, variables=at.environment(started=True)) as screen,
             Watch(screen.process.pid) as watch,
@@ -107,7 +107,7 @@ class Browser:
 
 def test_keyed_in_at_the_board_on_a_terminal(tmp_path: Path) -> None:
     with stand(tmp_path) as at:
-        command = at.command(at.log("board"), *bench(at), "--until", "1", started=True)
+        command = at.command(at.log("board"), *bench(at), "--until", "1")
         with terminal(command, variables=at.environment(started=True)) as screen:
             screen.shows("PIN of 1001:")
             for count, digit in enumerate(PIN, 1):  # what comes all at once is a scanner's
@@ -150,7 +150,7 @@ def test_an_abort_with_secrets_in_memory_leaves_no_core_file(tmp_path: Path) -> 
         for number, point in enumerate(
             ["secret read", "ticket read", "host key made", "key given"]
         ):
-            command = at.command(at.log(f"{number}"), *given, started=True)
+            command = at.command(at.log(f"{number}"), *given)
             environment = at.environment(f"{point}:abort", started=True)
             with subprocess.Popen(
                 [*UNLIMITED, *command],
