@@ -83,16 +83,20 @@ _LEAST = 6
 _READERS = {"pkcs8": lambda value: of_key("a key", value), "assertion": of_assertion}
 
 
-def spied(notes: Path) -> dict[str, list[Secret]]:
+def spied(notes: Path) -> dict[str, set[bytes]]:
     """Return what the spy wrote down, by its kind."""
-    found: dict[str, list[Secret]] = {}
+    found: dict[str, set[bytes]] = {}
     for file in notes.glob("secrets-*.jsonl"):
-        for line in set(file.read_text().splitlines()):
+        for line in file.read_text().splitlines():
             entry = json.loads(line)
-            what, value = entry["what"], b64decode(entry["data"])
-            read = _READERS.get(what)
-            if len(set(value)) < _LEAST:  # a replay has zeros in their place
-                continue
-            made = read(value) if read else [Secret(what, value)]
-            found.setdefault(what, []).extend(made)
+            value = b64decode(entry["data"])
+            if len(set(value)) >= _LEAST:  # a replay has zeros in their place
+                found.setdefault(entry["what"], set()).add(value)
     return found
+
+
+def of_spied(found: dict[str, set[bytes]]) -> Iterator[Secret]:
+    """Yield what must not be found of all that the spy wrote down."""
+    for kind, values in found.items():
+        for value in values:
+            yield from _READERS[kind](value) if kind in _READERS else [Secret(kind, value)]

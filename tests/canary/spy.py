@@ -68,11 +68,12 @@ def wrap(module, path, around):
         return around(real, arguments, named)
 
     setattr(owner, name, instead)
-    for other in list(sys.modules.values()):  # who has imported it by name
-        if getattr(other, "__name__", "").startswith("usbprov"):
-            for key, value in list(vars(other).items()):
-                if value is real:
-                    setattr(other, key, instead)
+    if isinstance(owner, type):
+        return
+    for other in [m for known, m in sys.modules.items() if known.startswith("usbprov")]:
+        for key, value in list(vars(other).items()):
+            if value is real:  # imported by name
+                setattr(other, key, instead)
 
 
 def telling(tell):

@@ -173,7 +173,7 @@ class Stand:
         for name in ("calls.log", "lab.log"):
             yield f"lab/{name}", (self.folder / "lab" / name).read_bytes()
 
-    def spied(self) -> dict[str, list[Secret]]:
+    def spied(self) -> dict[str, set[bytes]]:
         """Return what the spy saw, by its kind."""
         return secrets.spied(self.folder / "spy")
 
@@ -181,8 +181,7 @@ class Stand:
         """Yield everything that must be found nowhere."""
         yield from secrets.marked(NAMES)
         yield from secrets.marks()
-        for found in self.spied().values():
-            yield from found
+        yield from secrets.of_spied(self.spied())
         for pkcs8 in self.keys_in_phones():
             yield from secrets.of_key("a phone's key", pkcs8)
         yield from self.known
