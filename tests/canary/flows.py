@@ -217,6 +217,18 @@ def _prepared(*more: str) -> _Arguments:
     return lambda at: [*more, *who, *at.servers, "--out", str(at.work / "carried")]
 
 
+def _prepared_all(pins: str) -> _Arguments:
+    """Prepare a job for each phone of a roster."""
+
+    def arguments(at: Stand) -> list[str]:
+        mac = "extension,sip address,mac\n1002,sip:bob@contoso.test,02:00:5e:00:00:07\n"
+        (at.given / "macs.csv").write_text(mac)
+        roster = ["--roster", str(at.given / "macs.csv"), "--secrets", str(at.given / pins)]
+        return [*roster, "--passphrase-fd", "9", *at.servers, "--out", str(at.work / "files")]
+
+    return arguments
+
+
 def _applied(at: Stand) -> list[str]:
     return [str(at.work / "carried"), "1-1", "--passphrase-fd", "9"]
 
@@ -456,6 +468,8 @@ JOURNEYS: Mapping[str, Journey] = {
             Flow("apply", _applied, lines={9: PASSPHRASE}, stop="key given:kill", code=-SIGKILL),
             Flow("apply", _applied, lines={9: PASSPHRASE}, stop="install:raise", code=1),
             Flow("apply", _applied, lines={9: PASSPHRASE}),
+            Flow("prepare", _prepared_all("secrets.toml"), lines={9: PASSPHRASE}, sees=_KEY),
+            Flow("prepare", _prepared_all("broken.toml"), lines={9: PASSPHRASE}, code=2),
             Flow("request", _requested),
             Flow(
                 "prepare",
@@ -471,6 +485,7 @@ JOURNEYS: Mapping[str, Journey] = {
             ),
             *PAPERS[:4],
         ],
+        prepare=_write_roster,
         phones=2,
         lab=["--personality", "import-key"],
     ),
