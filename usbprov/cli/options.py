@@ -8,6 +8,7 @@ from typing import TypeVar
 import click
 
 from usbprov.cli.settings import Invocation
+from usbprov.pki.keys import DEFAULT_RSA_BITS, RSA_SIZES
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -54,6 +55,14 @@ return_option = click.option(
     default=90.0,
     show_default=True,
     help="How long a phone that restarts, or is pulled, is waited for; 0 for not at all.",
+)
+
+key_bits_option = click.option(
+    "--key-bits",
+    type=click.Choice([str(bits) for bits in RSA_SIZES]),
+    default=str(DEFAULT_RSA_BITS),
+    show_default=True,
+    help="Length of a new RSA key.",
 )
 
 

@@ -1,6 +1,6 @@
 """The options that say what a new certificate is to be, and from which servers."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -9,46 +9,51 @@ import click
 
 from usbprov.cli.credentials import CredentialOptions, credential_order, secret_of
 from usbprov.cli.keeping import Keeping, keeping_options
-from usbprov.cli.options import old_tls_option, retry_option, return_option
+from usbprov.cli.options import key_bits_option, old_tls_option, retry_option, return_option
 from usbprov.cli.servers import ca_file_option, discover_option, discovered
 from usbprov.cli.settings import current, site
 from usbprov.cli.users import sip_uri
 from usbprov.engine.order import CredentialOrder, KeySource, Order
-from usbprov.pki.keys import DEFAULT_RSA_BITS, RSA_SIZES
+from usbprov.pki.keys import DEFAULT_RSA_BITS
 
 if TYPE_CHECKING:
     from usbprov.cli.provisioning import Manner
 
 F = TypeVar("F", bound=Callable[..., object])
 
-_OPTIONS: tuple[Callable[[F], F], ...] = (
-    click.option("--user", metavar="URI", help="The user: sip:alice@contoso.com; else as before."),
-    click.option(
-        "--web-services-url", metavar="URL", help="URL of the certificate service; else as before."
-    ),
-    discover_option,
-    click.option(
-        "--registrar", metavar="HOST[:PORT]", help="Registrar of phone and sign-in; else as before."
-    ),
-    ca_file_option,
-    old_tls_option,
-    retry_option,
-    return_option,
-    click.option(
-        "--key",
-        type=click.Choice([s.value for s in KeySource if s is not KeySource.EXISTING]),
-        help="Who makes a new key; by default the phone if it can, else this computer.",
-    ),
-    click.option(
-        "--key-bits",
-        type=click.Choice([str(bits) for bits in RSA_SIZES]),
-        default=str(DEFAULT_RSA_BITS),
-        show_default=True,
-        help="Length of a new RSA key.",
-    ),
-    keeping_options,
-    click.option("--no-sign-in", is_flag=True, help="Do not sign in at the Registrar in the end."),
-)
+_SAME = "; else as before"
+_BY_TICKET = ". Else the ticket says"
+"""What holds where a phone's user or servers are not named."""
+
+
+def _options(user: str, servers: str, keys: Sequence[KeySource]) -> Sequence[Callable[[F], F]]:
+    """Return the options; ``user`` and ``servers`` say what holds where they are not given."""
+    return (
+        click.option("--user", metavar="URI", help=f"The user: sip:alice@contoso.com{user}."),
+        click.option(
+            "--web-services-url", metavar="URL", help=f"URL of the certificate service{servers}."
+        ),
+        discover_option,
+        click.option(
+            "--registrar",
+            metavar="HOST[:PORT]",
+            help=f"Registrar of phone and sign-in{servers}.",
+        ),
+        ca_file_option,
+        old_tls_option,
+        retry_option,
+        return_option,
+        click.option(
+            "--key",
+            type=click.Choice([source.value for source in keys]),
+            help="Who makes a new key; by default the phone if it can, else this computer.",
+        ),
+        key_bits_option,
+        keeping_options,
+        click.option(
+            "--no-sign-in", is_flag=True, help="Do not sign in at the Registrar in the end."
+        ),
+    )
 
 
 @dataclass(frozen=True)
@@ -116,8 +121,18 @@ class OrderOptions:
 
 
 def order_options(function: F) -> F:
-    """Add them; the command gets them by the names of ``OrderOptions``."""
-    for option in reversed(_OPTIONS):
+    """Add those of a first order; the command gets them by the names of ``OrderOptions``."""
+    return _added(function, _options(_BY_TICKET, "", tuple(KeySource)))
+
+
+def later_order_options(function: F) -> F:
+    """Add those for a phone that was provisioned before: ledger and phone know the rest."""
+    made = tuple(source for source in KeySource if source is not KeySource.EXISTING)
+    return _added(function, _options(_SAME, _SAME, made))
+
+
+def _added(function: F, options: Sequence[Callable[[F], F]]) -> F:
+    for option in reversed(options):
         function = option(function)
     return function
 
@@ -137,7 +152,7 @@ class Wanted(NamedTuple):
 
 
 def ordered(given: Mapping[str, Any], *, dry_run: bool, as_json: bool) -> Wanted:
-    """Read the options of ``order_options`` and ``credential_options``.
+    """Read the options of ``order_options``, first or later, and ``credential_options``.
 
     Raises:
         UsageError: They contradict each other, or lack something.

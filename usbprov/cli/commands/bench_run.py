@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from usbprov.cli.keeping import Keeping, keeping_options
-from usbprov.cli.options import json_option, old_tls_option
+from usbprov.cli.options import json_option, key_bits_option, old_tls_option
 from usbprov.cli.rosters import RosterOptions, roster_options
 from usbprov.cli.servers import ca_file_option, discover_option
 from usbprov.cli.settings import current, site
 from usbprov.engine.order import CredentialOrder, KeySource, Order
 from usbprov.errors import UsageError
-from usbprov.pki.keys import DEFAULT_RSA_BITS, RSA_SIZES
 
 if TYPE_CHECKING:
     from usbprov.bench.admission import Rules
@@ -48,13 +47,7 @@ if TYPE_CHECKING:
     type=click.Choice([KeySource.PHONE.value, KeySource.HOST.value, KeySource.VAULT.value]),
     help="Who makes the keys; by default the phone if it can, else this computer.",
 )
-@click.option(
-    "--key-bits",
-    type=click.Choice([str(bits) for bits in RSA_SIZES]),
-    default=str(DEFAULT_RSA_BITS),
-    show_default=True,
-    help="Length of new RSA keys.",
-)
+@key_bits_option
 @keeping_options
 @click.option("--no-sign-in", is_flag=True, help="Do not sign in at the Registrar in the end.")
 @click.option(

@@ -17,7 +17,7 @@ from usbprov.cli.credentials import (
     secret_of,
 )
 from usbprov.cli.keeping import Keeping, keeping_options
-from usbprov.cli.options import json_option, old_tls_option, retry_option
+from usbprov.cli.options import json_option, key_bits_option, old_tls_option, retry_option
 from usbprov.cli.ordering import OrderOptions
 from usbprov.cli.preparing import Named, begun, prepare_file
 from usbprov.cli.provisioning import Manner, told
@@ -27,7 +27,6 @@ from usbprov.cli.users import sip_uri
 from usbprov.engine.order import CredentialOrder, KeySource, Order
 from usbprov.engine.result import Outcome, Result
 from usbprov.errors import UsageError
-from usbprov.pki.keys import DEFAULT_RSA_BITS, RSA_SIZES
 from usbprov.registrar.client import RegistrarAddress
 
 if TYPE_CHECKING:
@@ -107,13 +106,7 @@ class _Given:
     type=click.Choice([KeySource.HOST.value, KeySource.VAULT.value]),
     help="Who makes the key: this computer, but where --request has the phone's.",
 )
-@click.option(
-    "--key-bits",
-    type=click.Choice([str(bits) for bits in RSA_SIZES]),
-    default=str(DEFAULT_RSA_BITS),
-    show_default=True,
-    help="Length of the RSA key that is made here.",
-)
+@key_bits_option
 @click.option(
     "--replaces",
     metavar="SERIAL|MAC",

@@ -1,93 +1,37 @@
 """``usbprov provision``: one phone, the whole job."""
 
-from pathlib import Path
+from dataclasses import replace as changed
 from typing import Any
 
 import click
 
-from usbprov.cli.credentials import (
-    CredentialOptions,
-    credential_options,
-    credential_order,
-    secret_of,
-)
-from usbprov.cli.keeping import Keeping, keeping_options
-from usbprov.cli.options import (
-    json_option,
-    old_tls_option,
-    phone_argument,
-    retry_option,
-    return_option,
-)
-from usbprov.cli.provisioning import Manner, provision_one
-from usbprov.cli.servers import ca_file_option, discover_option, discovered
-from usbprov.cli.settings import current, site
-from usbprov.cli.users import sip_uri
-from usbprov.engine.order import KeySource, Order
-from usbprov.engine.retry import RetryPolicy
+from usbprov.cli.credentials import credential_options
+from usbprov.cli.options import json_option, phone_argument
+from usbprov.cli.ordering import order_options, ordered
+from usbprov.cli.provisioning import provision_one
+from usbprov.cli.settings import current
+from usbprov.engine.order import KeySource
 from usbprov.errors import UsageError
-from usbprov.pki.keys import DEFAULT_RSA_BITS, RSA_SIZES
-from usbprov.registrar.client import RegistrarAddress
-from usbprov.webservices.discovery.report import DiscoveryRequest
-from usbprov.webservices.urls import service_url
 
 
 @click.command()
 @phone_argument
-@click.option(
-    "--user", metavar="URI", help="The user: sip:alice@contoso.com. Else the ticket says."
-)
 @credential_options
-@click.option("--web-services-url", metavar="URL", help="URL of the certificate service.")
-@discover_option
-@click.option("--registrar", metavar="HOST[:PORT]", help="Registrar of phone and sign-in.")
-@ca_file_option
-@old_tls_option
-@retry_option
-@return_option
-@click.option(
-    "--key",
-    type=click.Choice([source.value for source in KeySource]),
-    help="Who makes the key; by default the phone if it can, else this computer.",
-)
-@click.option(
-    "--key-bits",
-    type=click.Choice([str(bits) for bits in RSA_SIZES]),
-    default=str(DEFAULT_RSA_BITS),
-    show_default=True,
-    help="Length of a new RSA key.",
-)
+@order_options
 @click.option(
     "--replaces",
     metavar="SERIAL|MAC",
     help="With --key vault: give this phone the user's key pair of the phone that it replaces.",
 )
-@keeping_options
 @click.option("--replace", is_flag=True, help="Replace what the phone's slot holds.")
 @click.option("--dry-run", is_flag=True, help="Show the plan; touch nothing, ask no server.")
-@click.option(
-    "--no-sign-in",
-    is_flag=True,
-    help="Do not sign in at the Registrar in the end.",
-)
 @click.option("--no-tape", is_flag=True, help="Do not record the job for a support bundle.")
 @json_option
 def provision(
     phone: str | None,
-    user: str | None,
-    web_services_url: str | None,
-    discover: bool,
-    registrar: str | None,
-    ca_file: Path | None,
-    allow_old_tls: tuple[str, ...],
-    retry_seconds: float,
-    return_seconds: float,
-    key: str | None,
-    key_bits: str,
     replaces: str | None,
     replace: bool,
     dry_run: bool,
-    no_sign_in: bool,
     no_tape: bool,
     as_json: bool,
     **given: Any,
@@ -109,44 +53,12 @@ def provision(
       usbprov provision --extension 1001 --key vault --replaces SERIAL --web-services-url URL
       usbprov provision --extension 1001 --dry-run --web-services-url URL
     """
-    keeping = Keeping.taken_from(given)
-    options, servers = CredentialOptions(**given), site(allow_old_tls)
-    if replaces and key != KeySource.VAULT:
+    wanted, settings = ordered(given, dry_run=dry_run, as_json=as_json), current()
+    order = changed(wanted.order, replace=replace, replaces=replaces)
+    if replaces and order.key is not KeySource.VAULT:
         raise UsageError("--replaces needs --key vault")
-    if web_services_url is None and discover:
-        found = discovered(DiscoveryRequest(user=user, ca_file=ca_file, site=servers))
-        web_services_url, registrar = found.require(), registrar or found.registrar
-    if web_services_url is None:
+    if not order.web_services_url:
         raise UsageError("--web-services-url is missing (or in the settings), or --discover")
-    order = Order(
-        web_services_url=service_url(web_services_url),
-        credential=credential_order(options),
-        user=sip_uri(user),
-        registrar=_registrar(registrar),
-        key=KeySource(key) if key else None,
-        bits=int(key_bits),
-        replace=replace,
-        old_tls=servers.old_tls(),
-        sign_in=not no_sign_in,
-        replaces=replaces,
-    )
-    settings = current()
-    secret = secret_of(options, user)
-    manner = Manner(
-        ca_file,
-        dry_run,
-        as_json,
-        quiet=settings.verbosity == 0,
-        site=servers,
-        retries=RetryPolicy(seconds=retry_seconds),
-        return_seconds=return_seconds,
-        tape=not no_tape,
-        keeping=keeping,
-    )
+    manner = changed(wanted.manner, tape=not no_tape)
     with settings.ledger() as ledger:
-        provision_one(settings.find(phone), order, ledger, secret, manner)
-
-
-def _registrar(text: str | None) -> str | None:
-    """Refuse an address that cannot be one before anything is done."""
-    return text and str(RegistrarAddress.parse(text))
+        provision_one(settings.find(phone), order, ledger, wanted.secret, manner)

@@ -6,14 +6,14 @@ import click
 
 from usbprov.cli.credentials import credential_options
 from usbprov.cli.options import json_option, phone_argument
-from usbprov.cli.ordering import order_options, ordered
+from usbprov.cli.ordering import later_order_options, ordered
 from usbprov.cli.settings import current
 
 
 @click.command()
 @phone_argument
 @credential_options
-@order_options
+@later_order_options
 @click.option(
     "--replace", is_flag=True, help="A key or certificate that is of no use may be given up."
 )

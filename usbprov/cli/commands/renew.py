@@ -6,7 +6,7 @@ import click
 
 from usbprov.cli.credentials import credential_options
 from usbprov.cli.options import json_option, phone_argument
-from usbprov.cli.ordering import order_options, ordered
+from usbprov.cli.ordering import later_order_options, ordered
 from usbprov.cli.settings import current
 from usbprov.errors import UsageError
 
@@ -18,7 +18,7 @@ from usbprov.errors import UsageError
 )
 @click.option("--new-key", is_flag=True, help="For a new key; by default the phone keeps its key.")
 @credential_options
-@order_options
+@later_order_options
 @click.option("--dry-run", is_flag=True, help="Show the plan; write nothing.")
 @json_option
 def renew(

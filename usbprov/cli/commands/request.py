@@ -8,7 +8,7 @@ import click
 from usbprov.cli import documents
 from usbprov.cli.carrying import locked
 from usbprov.cli.closing import panel, show_result
-from usbprov.cli.options import json_option, phone_argument, return_option
+from usbprov.cli.options import json_option, key_bits_option, phone_argument, return_option
 from usbprov.cli.provisioning import Manner, run_at_phone
 from usbprov.cli.settings import current
 from usbprov.cli.text import pairs
@@ -16,7 +16,6 @@ from usbprov.cli.users import sip_uri
 from usbprov.engine.order import CredentialOrder, KeySource, Order
 from usbprov.engine.result import Outcome, Result
 from usbprov.errors import UsageError
-from usbprov.pki.keys import DEFAULT_RSA_BITS, RSA_SIZES
 from usbprov.registrar.client import RegistrarAddress
 from usbprov.webservices.urls import service_url
 
@@ -47,13 +46,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="A new key that the phone makes, or the one that it has.",
 )
-@click.option(
-    "--key-bits",
-    type=click.Choice([str(bits) for bits in RSA_SIZES]),
-    default=str(DEFAULT_RSA_BITS),
-    show_default=True,
-    help="Length of a new RSA key.",
-)
+@key_bits_option
 @click.option("--replace", is_flag=True, help="Replace in the end what the phone's slot holds.")
 @click.option("--dry-run", is_flag=True, help="Show the plan; touch nothing.")
 @return_option
