@@ -1,6 +1,7 @@
 """Settings for all tests."""
 
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
 
@@ -15,12 +16,24 @@ settings.load_profile("unhurried")
 
 def pytest_configure(config: pytest.Config) -> None:
     """Start the server of programs, once for all workers; their coverage is had without it."""
+    _hear_signals()
     if config.getoption("cov_source", None):
         os.environ[program_server.VARIABLE] = ""
     if program_server.wanted():
         stack = ExitStack()
         stack.enter_context(program_server.serving())
         config.add_cleanup(stack.close)
+
+
+def _hear_signals() -> None:
+    """Have programs end by the signals that tests send them, also where this one ignores them.
+
+    What is started in the background, or by ``nohup``, inherits that, and so do its children.
+    """
+    for name in ("SIGINT", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -37,8 +37,9 @@ _ONE = Prepared(_OF_ROSTER.where(jobs.c.id == bindparam("job")))
 def served_since(connection: Connection, roster: str, since: int) -> ServedSince:
     """Read what changed after an entry; see ``Ledger.served_since``."""
     ((number,),) = _NUMBER.rows(connection, {})
-    written = _written(connection, since) if 0 < since < number else {}
-    if not 0 < since <= number or None in written.values():  # a job was removed
+    is_told = _tells_all(connection, since, number)
+    written = _written(connection, since) if is_told else {}
+    if not is_told or None in written.values():  # a job was removed
         found = _ALL.rows(connection, {"roster": roster})
         return ServedSince(number, [_served(row) for row in found], None)
     found = [
@@ -48,6 +49,14 @@ def served_since(connection: Connection, roster: str, since: int) -> ServedSince
     ]
     begun = frozenset(job for job, is_new in written.items() if is_new)
     return ServedSince(number, [_served(row) for row in found], begun)
+
+
+def _tells_all(connection: Connection, since: int, number: int) -> bool:
+    """Say whether every entry after ``since`` is there; of a ledger that was purged it may not."""
+    if not 0 < since < number:
+        return since == number > 0
+    ((first,),) = _FIRST.rows(connection, {})
+    return first is not None and int(first) <= since + 1
 
 
 def _written(connection: Connection, since: int) -> dict[int, bool | None]:

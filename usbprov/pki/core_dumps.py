@@ -43,9 +43,9 @@ def no_core_files() -> None:
 def _limit(most_bytes: int = 0) -> None:
     """Set the soft limit, unless it is lower; child processes inherit it, too."""
     if sys.platform != "win32":  # there is no such limit there
-        import resource  # noqa: PLC0415
+        with contextlib.suppress(ImportError, OSError, ValueError):
+            import resource  # noqa: PLC0415
 
-        with contextlib.suppress(OSError, ValueError):
             soft, most = resource.getrlimit(resource.RLIMIT_CORE)
             if soft == resource.RLIM_INFINITY or soft > most_bytes:
                 resource.setrlimit(resource.RLIMIT_CORE, (most_bytes, most))
