@@ -89,7 +89,13 @@ def _crash() -> None:
 
 
 def _keep_the_key() -> None:
-    plan._key_source = lambda _job: KeySource.EXISTING
+    original = plan._key_source
+
+    def source(job: Any) -> KeySource:
+        has_one = job.info.slots[job.order.slot].active_key is not None
+        return KeySource.EXISTING if has_one else original(job)
+
+    plan._key_source = source
 
 
 def _before(step: Any, act: Callable[[Any], None]) -> None:
