@@ -4,6 +4,7 @@ import hashlib
 import re
 import sqlite3
 import stat
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -13,8 +14,10 @@ from alembic.migration import MigrationContext
 from colleagues import colleagues, look
 from jobs import NEW
 from postgres import Cluster
+from sqlalchemy import Connection, inspect
 
 from usbprov.errors import LedgerAltered, LedgerTooNew
+from usbprov.ledger import migration
 from usbprov.ledger.address import LedgerPlace, PostgresAddress
 from usbprov.ledger.ledger import Ledger
 from usbprov.ledger.records import ArtifactKind, JobState, StepState
@@ -127,6 +130,30 @@ def test_programs_that_start_together_make_the_tables_once(
     new_place: LedgerPlace, tmp_path: Path
 ) -> None:
     together(new_place, tmp_path, jobs=0)
+
+
+def test_tables_that_another_program_makes_meanwhile_are_no_foreign_ones(
+    new_place: LedgerPlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is looked at first, the other program makes all of them right after it."""
+
+    class Look:
+        def __init__(self, connection: Connection) -> None:
+            self._look = inspect(connection)
+
+        def __getattr__(self, name: str) -> Callable[..., object]:
+            def look(*arguments: object) -> object:
+                seen = getattr(self._look, name)(*arguments)
+                monkeypatch.setattr(migration, "inspect", inspect)
+                with Ledger(new_place) as other:
+                    other.open_job(NEW)
+                return seen
+
+            return look
+
+    monkeypatch.setattr(migration, "inspect", Look)
+    with Ledger(new_place) as ledger:
+        assert len(ledger.jobs()) > 0
 
 
 def together(place: LedgerPlace, folder: Path, jobs: int) -> None:

@@ -37,8 +37,10 @@ def prepare(engine: Engine, backend: Backend) -> None:
 def _found(connection: Connection, backend: Backend) -> int | None:
     """Return the schema that the database is at, or None where it has no tables."""
     look = inspect(connection)
+    # Before it is looked for our own table: another process may be making all of them just now.
+    tables = look.get_table_names()
     if not look.has_table(meta.name):
-        _refuse_foreign(backend, connection, look.get_table_names())
+        _refuse_foreign(backend, connection, tables)
         return None
     query = select(meta.c.value).filter_by(name="schema")
     value = connection.execute(query).scalar_one_or_none()
