@@ -2,9 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
 from doubles.phone import ALL, MemoryPhone
 from doubles.registrar import MemoryRegistrar
 from doubles.services import MemoryServices
@@ -21,9 +25,10 @@ from usbprov.engine.recovery.walk import recovery_of
 from usbprov.engine.runner import Runner
 from usbprov.errors import Interrupted
 from usbprov.ledger.ledger import Ledger
-from usbprov.ledger.records import JobState
+from usbprov.ledger.records import ArtifactKind, JobRecord, JobState, NewJob
 from usbprov.net.credentials import Way
 from usbprov.phone.contract import Capability, PhoneSettings, SlotState
+from usbprov.pki.keys import generate_rsa
 
 URL = "https://pool.contoso.test/CertProv/CertProvisioningService.svc"
 OTHER = "https://pool.contoso.test:4443/CertProv/CertProvisioningService.svc"
@@ -161,3 +166,37 @@ def test_a_host_made_key_that_the_phone_lost_is_given_once_more(ledger: Ledger) 
     assert phone.slot.active_key is not None
     assert phone.slot.active_key.sha256 == key
     assert seen(ledger, phone).facts.begun is Begun.NOTHING
+
+
+@pytest.mark.parametrize("later", [True, False])
+def test_of_two_certificates_of_one_second_the_later_jobs_counts(
+    ledger: Ledger, later: bool
+) -> None:
+    """Certificates tell no fractions of a second."""
+    phone = provisioned(ledger)
+    second, again = ledger.open_job(like(ledger.jobs()[0])), issued_again(phone.certificate)
+    ledger.keep(second.id, ArtifactKind.CERTIFICATE, again)
+    ledger.finish(second.id, JobState.FAILED)
+    if not later:
+        phone.certificate = again
+        phone.slot = replace(phone.slot, active_certificate=sha256(again).hexdigest())
+    assert seen(ledger, phone).facts.kept is later
+
+
+def like(of: JobRecord) -> NewJob:
+    """Return a job like another."""
+    return NewJob(**{name: getattr(of, name) for name in NewJob.__dataclass_fields__})
+
+
+def issued_again(der: bytes) -> bytes:
+    """Return a certificate that differs in nothing but its number and signature."""
+    old = x509.load_der_x509_certificate(der)
+    again = (
+        x509.CertificateBuilder(old.issuer, old.subject, old.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(old.not_valid_before_utc)
+        .not_valid_after(old.not_valid_after_utc)
+    )
+    for extension in old.extensions:
+        again = again.add_extension(extension.value, extension.critical)
+    return again.sign(generate_rsa(), hashes.SHA256()).public_bytes(Encoding.DER)

@@ -151,13 +151,30 @@ class Remembered:
             in_use: The one in the slot, if it can be used.
         """
         found = self.kept_for(self._key, user)
-        if found is None or (in_use and _begin(found) <= in_use.not_valid_before_utc):
-            return None
-        return found
+        is_later = found and (in_use is None or self._is_later(found, in_use))
+        return found if is_later else None
+
+    def _is_later(self, found: KeptCertificate, in_use: x509.Certificate) -> bool:
+        """Say whether a kept certificate was issued after the one in use.
+
+        Certificates tell seconds only; within one, the order of their jobs does.
+        """
+        begin, begin_in_use = _begin(found), in_use.not_valid_before_utc
+        if begin != begin_in_use:
+            return begin > begin_in_use
+        sha256 = self.slot.active_certificate
+        same = (job.id for job in self.jobs if sha256 in self._certificates(job))
+        return found.job.id > next(same, found.job.id)
+
+    def _certificates(self, job: JobRecord) -> set[str]:
+        """Return the digests of a job's certificates."""
+        kept = self.ledger.artifacts(job.id)
+        return {one.sha256 for one in kept if one.kind is ArtifactKind.CERTIFICATE}
 
     def kept_for(self, key: str | None, user: str | None) -> KeptCertificate | None:
         """Return the last certificate for the key with this digest; ``user`` None is any user."""
-        return max(self._all_usable(key, user), key=_begin, default=None)
+        found = self._all_usable(key, user)
+        return max(found, key=lambda kept: (_begin(kept), kept.job.id), default=None)
 
     def _all_usable(self, key: str | None, user: str | None) -> Iterator[KeptCertificate]:
         for job in self.jobs:
@@ -169,11 +186,7 @@ class Remembered:
     def has_recorded(self, sha256: str | None) -> bool:
         """Say whether a finished job of this phone has that certificate."""
         done = (job for job in self.jobs if job.state is JobState.DONE)
-        return any(
-            artifact.kind is ArtifactKind.CERTIFICATE and artifact.sha256 == sha256
-            for job in done
-            for artifact in self.ledger.artifacts(job.id)
-        )
+        return any(sha256 in self._certificates(job) for job in done)
 
 
 def _is_for(job: JobRecord, wish: Wish) -> bool:
