@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from usbprov.cli.keeping import passphrase
+from usbprov.cli.options import with_options
 from usbprov.cli.settings import current
 from usbprov.errors import JobBusy
 
@@ -36,9 +37,7 @@ _OPTIONS = (
 
 def passphrase_options(function: F) -> F:
     """Add the options; the command gets ``passphrase_stdin`` and ``passphrase_fd``."""
-    for option in reversed(_OPTIONS):
-        function = option(function)
-    return function
+    return with_options(function, _OPTIONS)
 
 
 def new_file(path: Path, *, stdin: bool, descriptor: int | None) -> "SealedFile":

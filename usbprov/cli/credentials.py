@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import click
 
+from usbprov.cli.options import with_options
 from usbprov.cli.secret import secret_source
 from usbprov.engine.order import CredentialOrder
 from usbprov.errors import UsageError
@@ -71,9 +72,7 @@ _BECAUSE: Mapping[_Kind | None, str] = {
 
 def credential_options(function: F) -> F:
     """Add the options; the command gets them as ``**given``, for ``CredentialOptions``."""
-    for option in reversed(_OPTIONS):
-        function = option(function)
-    return function
+    return with_options(function, _OPTIONS)
 
 
 _OPTIONS: tuple[Callable[[F], F], ...] = (

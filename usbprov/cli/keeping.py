@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from usbprov.cli.options import with_options
 from usbprov.cli.secret import new_secret, secret_source
 from usbprov.errors import UsageError
 
@@ -39,9 +40,7 @@ def vault_dir_option(function: F) -> F:
 
 def passphrase_options(function: F) -> F:
     """Add the ways in which the vault's passphrase comes; without one it is asked for."""
-    for option in reversed(_PASSPHRASE):
-        function = option(function)
-    return function
+    return with_options(function, _PASSPHRASE)
 
 
 _PASSPHRASE: tuple[Callable[[F], F], ...] = (
@@ -66,9 +65,7 @@ _PASSPHRASE: tuple[Callable[[F], F], ...] = (
 
 def keeping_options(function: F) -> F:
     """Add all of them; the command gets them as ``**given``, for ``Keeping.taken_from``."""
-    for option in (sealing_option, passphrase_options, vault_dir_option):
-        function = option(function)
-    return function
+    return with_options(function, (vault_dir_option, passphrase_options, sealing_option))
 
 
 sealing_option = click.option(

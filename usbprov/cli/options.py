@@ -1,6 +1,6 @@
 """Options that several commands have."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -8,7 +8,6 @@ from typing import TypeVar
 import click
 
 from usbprov.cli.settings import Invocation
-from usbprov.pki.keys import DEFAULT_RSA_BITS, RSA_SIZES
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -57,13 +56,12 @@ return_option = click.option(
     help="How long a phone that restarts, or is pulled, is waited for; 0 for not at all.",
 )
 
-key_bits_option = click.option(
-    "--key-bits",
-    type=click.Choice([str(bits) for bits in RSA_SIZES]),
-    default=str(DEFAULT_RSA_BITS),
-    show_default=True,
-    help="Length of a new RSA key.",
-)
+
+def with_options(function: F, options: Sequence[Callable[[F], F]]) -> F:
+    """Add several options to a command, which shows them in this order."""
+    for option in reversed(options):
+        function = option(function)
+    return function
 
 
 def span_value(

@@ -9,7 +9,8 @@ import click
 
 from usbprov.cli.credentials import CredentialOptions, credential_order, secret_of
 from usbprov.cli.keeping import Keeping, keeping_options
-from usbprov.cli.options import key_bits_option, old_tls_option, retry_option, return_option
+from usbprov.cli.key_options import key_bits_option
+from usbprov.cli.options import old_tls_option, retry_option, return_option, with_options
 from usbprov.cli.servers import ca_file_option, discover_option, discovered
 from usbprov.cli.settings import current, site
 from usbprov.cli.users import sip_uri
@@ -122,19 +123,13 @@ class OrderOptions:
 
 def order_options(function: F) -> F:
     """Add those of a first order; the command gets them by the names of ``OrderOptions``."""
-    return _added(function, _options(_BY_TICKET, "", tuple(KeySource)))
+    return with_options(function, _options(_BY_TICKET, "", tuple(KeySource)))
 
 
 def later_order_options(function: F) -> F:
     """Add those for a phone that was provisioned before: ledger and phone know the rest."""
     made = tuple(source for source in KeySource if source is not KeySource.EXISTING)
-    return _added(function, _options(_SAME, _SAME, made))
-
-
-def _added(function: F, options: Sequence[Callable[[F], F]]) -> F:
-    for option in reversed(options):
-        function = option(function)
-    return function
+    return with_options(function, _options(_SAME, _SAME, made))
 
 
 class Wanted(NamedTuple):

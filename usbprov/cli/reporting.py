@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from usbprov.cli.options import with_options
 from usbprov.cli.settings import current
 from usbprov.errors import NothingToReport, ReportNotWritten, UsageError
 
@@ -61,9 +62,7 @@ _OPTIONS: tuple[Callable[[F], F], ...] = (
 
 def report_options(function: F) -> F:
     """Add the options; the command gets the first four by the names of ``Choice``."""
-    for option in reversed(_OPTIONS):
-        function = option(function)
-    return function
+    return with_options(function, _OPTIONS)
 
 
 @dataclass(frozen=True)

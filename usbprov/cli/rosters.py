@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from usbprov.cli.options import with_options
+
 if TYPE_CHECKING:
     from usbprov.bench.portmap import PortMap
     from usbprov.bench.readiness import Choices
@@ -59,9 +61,7 @@ _OPTIONS: tuple[Callable[[F], F], ...] = (
 
 def roster_options(function: F) -> F:
     """Add the options; the command gets them by the names of ``RosterOptions``."""
-    for option in reversed(_OPTIONS):
-        function = option(function)
-    return function
+    return with_options(function, _OPTIONS)
 
 
 @dataclass(frozen=True)

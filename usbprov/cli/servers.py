@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from usbprov.cli.options import old_tls_option
+from usbprov.cli.options import old_tls_option, with_options
 from usbprov.cli.settings import site
 
 if TYPE_CHECKING:
@@ -85,12 +85,11 @@ def discovered(request: "DiscoveryRequest") -> "Discovery":
 
 def server_options(function: F) -> F:
     """Add all of them; the command gets them by the names of ``ServerOptions``."""
-    for option in (
-        old_tls_option,
-        ca_file_option,
-        chain_download_option,
-        registrar_option,
+    options = (
         web_services_option,
-    ):
-        function = option(function)
-    return function
+        registrar_option,
+        chain_download_option,
+        ca_file_option,
+        old_tls_option,
+    )
+    return with_options(function, options)

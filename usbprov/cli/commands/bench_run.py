@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from usbprov.cli.keeping import Keeping, keeping_options
-from usbprov.cli.options import json_option, key_bits_option, old_tls_option
+from usbprov.cli.key_options import key_bits_option
+from usbprov.cli.options import json_option, old_tls_option
 from usbprov.cli.rosters import RosterOptions, roster_options
 from usbprov.cli.servers import ca_file_option, discover_option
 from usbprov.cli.settings import current, site

@@ -17,7 +17,8 @@ from usbprov.cli.credentials import (
     secret_of,
 )
 from usbprov.cli.keeping import Keeping, keeping_options
-from usbprov.cli.options import json_option, key_bits_option, old_tls_option, retry_option
+from usbprov.cli.key_options import key_bits_option
+from usbprov.cli.options import json_option, old_tls_option, retry_option
 from usbprov.cli.ordering import OrderOptions
 from usbprov.cli.preparing import Named, begun, prepare_file
 from usbprov.cli.provisioning import Manner, told

@@ -8,7 +8,8 @@ import click
 from usbprov.cli import documents
 from usbprov.cli.carrying import locked
 from usbprov.cli.closing import panel, show_result
-from usbprov.cli.options import json_option, key_bits_option, phone_argument, return_option
+from usbprov.cli.key_options import key_bits_option
+from usbprov.cli.options import json_option, phone_argument, return_option
 from usbprov.cli.provisioning import Manner, run_at_phone
 from usbprov.cli.settings import current
 from usbprov.cli.text import pairs

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from usbprov.cli.lazy import CheckedGroup
-from usbprov.cli.options import json_option, old_tls_option, phone_argument
+from usbprov.cli.options import json_option, old_tls_option, phone_argument, with_options
 from usbprov.cli.secret import secret_source
 from usbprov.cli.servers import ca_file_option
 from usbprov.cli.settings import current, site
@@ -74,41 +74,24 @@ def trust() -> None:
 
 def _server_options(function: F) -> F:
     """Add the servers, and what this computer trusts."""
-    for option in (
-        ca_file_option,
-        old_tls_option,
-        click.option("--registrar", metavar="HOST[:PORT]", help="The Registrar (port 5061)."),
+    options = (
         click.option("--web-services-url", metavar="URL", help="URL of the certificate service."),
-    ):
-        function = option(function)
-    return function
+        click.option("--registrar", metavar="HOST[:PORT]", help="The Registrar (port 5061)."),
+        old_tls_option,
+        ca_file_option,
+    )
+    return with_options(function, options)
 
 
 def _source_options(function: F) -> F:
     """Add where certificates may come from."""
-    for option in (
+    options = (
+        _server_options,
         click.option(
-            "--password-fd",
-            type=click.IntRange(min=0),
-            help="Read the password from a file descriptor.",
-        ),
-        click.option(
-            "--password-stdin",
-            is_flag=True,
-            help="Read the directory's password from standard input.",
-        ),
-        click.option(
-            "--ldap-plain-password", is_flag=True, help="Send that password even without TLS."
-        ),
-        click.option("--ldap-start-tls", is_flag=True, help="Begin TLS on an ldap:// connection."),
-        click.option(
-            "--ldap-user", metavar="NAME", help="Sign in to the directory; else anonymous."
-        ),
-        click.option("--ldap-url", metavar="URL", help="A directory: ldaps://dc1.contoso.com."),
-        click.option(
-            "--chain-download-url",
-            metavar="URL",
-            help="The chain download; else the Web Services' host at port 80.",
+            "--source",
+            multiple=True,
+            type=click.Choice(_SOURCES),
+            help="Take certificates from here only. Repeatable.",
         ),
         click.option(
             "--fingerprint",
@@ -117,15 +100,30 @@ def _source_options(function: F) -> F:
             help="A certificate that you have compared with its owner. Repeatable.",
         ),
         click.option(
-            "--source",
-            multiple=True,
-            type=click.Choice(_SOURCES),
-            help="Take certificates from here only. Repeatable.",
+            "--chain-download-url",
+            metavar="URL",
+            help="The chain download; else the Web Services' host at port 80.",
         ),
-        _server_options,
-    ):
-        function = option(function)
-    return function
+        click.option("--ldap-url", metavar="URL", help="A directory: ldaps://dc1.contoso.com."),
+        click.option(
+            "--ldap-user", metavar="NAME", help="Sign in to the directory; else anonymous."
+        ),
+        click.option("--ldap-start-tls", is_flag=True, help="Begin TLS on an ldap:// connection."),
+        click.option(
+            "--ldap-plain-password", is_flag=True, help="Send that password even without TLS."
+        ),
+        click.option(
+            "--password-stdin",
+            is_flag=True,
+            help="Read the directory's password from standard input.",
+        ),
+        click.option(
+            "--password-fd",
+            type=click.IntRange(min=0),
+            help="Read the password from a file descriptor.",
+        ),
+    )
+    return with_options(function, options)
 
 
 @trust.command()
