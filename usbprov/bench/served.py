@@ -9,12 +9,7 @@ from collections.abc import Callable
 
 from usbprov.bench.roster import RosterEntry
 from usbprov.ledger.ledger import Ledger
-from usbprov.ledger.records import JobState, Served
-
-_UNFINISHED = frozenset({JobState.OPEN, JobState.STUCK})
-"""A job in one of these states serves its user, too: it will, when its phone is back."""
-
-_SERVING = _UNFINISHED | {JobState.DONE}
+from usbprov.ledger.records import COUNTING, UNFINISHED, Served
 
 
 class ServedSoFar:
@@ -73,12 +68,12 @@ class ServedSoFar:
     def _take(self, job: Served) -> None:
         """Count a job as it is now, and no more as it was."""
         self._count(self._unfinished.pop(job.job, None), -1)
-        if job.state not in _SERVING:
+        if job.state not in COUNTING:
             return
         entry = self._entry_of(job.user, job.extension)
         user = entry.key if entry else None  # he is no longer on the roster
         self._count(user, 1)
-        if job.state in _UNFINISHED:
+        if job.state in UNFINISHED:
             self._unfinished[job.job] = user
 
     def _count(self, user: str | None, phones: int) -> None:

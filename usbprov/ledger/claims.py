@@ -29,7 +29,7 @@ from usbprov.ledger.chain import Write, cleaned
 from usbprov.ledger.clock import DatabaseTime
 from usbprov.ledger.database import Database
 from usbprov.ledger.prepared import Prepared
-from usbprov.ledger.records import JobState
+from usbprov.ledger.records import COUNTING, JobState
 from usbprov.ledger.schema import claims, jobs
 from usbprov.ledger.upsert import upsert
 
@@ -76,7 +76,7 @@ class Roster:
 
     name: str
     users: Sequence[str]
-    served: Collection[JobState] = (JobState.DONE, JobState.OPEN, JobState.STUCK)
+    served: Collection[JobState] = COUNTING
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, func
 
 from usbprov.ledger.chain import CHAIN
 from usbprov.ledger.database import Database
-from usbprov.ledger.records import ArtifactKind, JobRecord, JobState, StepRecord, StepState
+from usbprov.ledger.records import ArtifactKind, JobRecord, StepRecord
 from usbprov.ledger.schema import artifacts, failures, heads, jobs, steps
 
 
@@ -94,7 +94,7 @@ def _history(connection: Connection, stretch: Stretch) -> History:
         entries=head.number,
         head=head.hash,
         jobs=[
-            _job(row)
+            JobRecord.of(row)
             for row in _rows(connection, select(jobs).where(stretch.where()).order_by(jobs.c.id))
         ],
         steps=_steps(connection, meant),
@@ -110,8 +110,7 @@ def _steps(connection: Connection, meant: Select[Any]) -> Mapping[int, Sequence[
     found: dict[int, list[StepRecord]] = defaultdict(list)
     query = select(steps).where(steps.c.job.in_(meant)).order_by(steps.c.id)
     for row in _rows(connection, query):
-        values = {**row, "state": StepState(row["state"])}
-        found[row["job"]].append(StepRecord(**values))
+        found[row["job"]].append(StepRecord.of(row))
     return dict(found)
 
 
@@ -128,7 +127,3 @@ def _certificates(connection: Connection, meant: Select[Any]) -> Mapping[int, Ke
 
 def _rows(connection: Connection, query: Select[Any]) -> Sequence[RowMapping]:
     return connection.execute(query).mappings().all()
-
-
-def _job(row: RowMapping) -> JobRecord:
-    return JobRecord(**{**row, "state": JobState(row["state"])})

@@ -1,11 +1,12 @@
 """What the phones hold: of each phone's slot the certificate in use, as the ledger knows."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, and_, func, or_, select
 
 from usbprov.ledger.database import Database
-from usbprov.ledger.records import ArtifactKind, JobRecord, JobState, StepState
+from usbprov.ledger.records import UNFINISHED, ArtifactKind, JobRecord, JobState, StepState
 from usbprov.ledger.schema import artifacts, jobs, steps
 
 _INSTALL = "install"
@@ -38,7 +39,7 @@ def _holdings(connection: Connection) -> list[Holding]:
     committed = select(steps.c.job).where(steps.c.name == _INSTALL, steps.c.state.in_(_DONE))
     in_force = or_(
         jobs.c.state == JobState.DONE,
-        and_(jobs.c.state.in_((JobState.OPEN, JobState.STUCK)), jobs.c.id.in_(committed)),
+        and_(jobs.c.state.in_(UNFINISHED), jobs.c.id.in_(committed)),
     )
     newest_job = (
         select(func.max(jobs.c.id))
@@ -59,7 +60,6 @@ def _holdings(connection: Connection) -> list[Holding]:
     return [_holding(dict(row)) for row in connection.execute(query).mappings()]
 
 
-def _holding(row: dict[str, object]) -> Holding:
+def _holding(row: dict[str, Any]) -> Holding:
     sha256, data = row.pop("sha256"), row.pop("data")
-    record = JobRecord(**{**row, "state": JobState(row["state"])})  # type: ignore[arg-type]
-    return Holding(record, str(sha256), bytes(data))  # type: ignore[call-overload]
+    return Holding(JobRecord.of(row), sha256, data)

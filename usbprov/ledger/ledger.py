@@ -27,6 +27,8 @@ from usbprov.ledger.claims import Claims
 from usbprov.ledger.database import Database
 from usbprov.ledger.prepared import Prepared
 from usbprov.ledger.records import (
+    COUNTING,
+    UNFINISHED,
     ArtifactKind,
     ArtifactRecord,
     JobRecord,
@@ -117,7 +119,7 @@ class Ledger:
         unfinished = (
             _phone_is(new.phone_serial, new.phone_mac),
             jobs.c.slot == new.slot,
-            jobs.c.state.in_((JobState.OPEN, JobState.STUCK)),
+            jobs.c.state.in_(UNFINISHED),
         )
         values = cleaned({**vars(new), "state": JobState.OPEN, "created": now, "updated": now})
 
@@ -155,7 +157,7 @@ class Ledger:
         """End the job that took a phone out of service; what the earlier ones did is over."""
         of_phone = (
             _phone_is(job.phone_serial, job.phone_mac),
-            jobs.c.state.in_((JobState.OPEN, JobState.STUCK, JobState.DONE)),
+            jobs.c.state.in_(COUNTING),
             jobs.c.id != job.id,
         )
         values = {"state": JobState.RETIRED, "error_code": None, "error": None, "updated": _now()}
@@ -183,13 +185,12 @@ class Ledger:
         rows = self._rows(select(jobs).filter_by(id=wanted))
         if not rows:
             raise NoSuchJob(number)
-        return _job(rows[0])
+        return JobRecord.of(rows[0])
 
     def jobs(self, limit: int | None = None) -> list[JobRecord]:
         """Return the jobs, newest first."""
-        return [
-            _job(row) for row in self._rows(select(jobs).order_by(jobs.c.id.desc()).limit(limit))
-        ]
+        query = select(jobs).order_by(jobs.c.id.desc()).limit(limit)
+        return [JobRecord.of(row) for row in self._rows(query)]
 
     def latest(self, new: NewJob, *states: JobState) -> JobRecord | None:
         """Return the newest job in one of ``states`` for the same phone, slot, server and user.
@@ -207,7 +208,7 @@ class Ledger:
         }
         by = {"by_user": new.user is not None, "by_extension": new.extension is not None}
         rows = self._found(queries.latest(states, **by), asked)
-        return _job(rows[0]) if rows else None
+        return JobRecord.of(rows[0]) if rows else None
 
     def latest_of_phone(self, serial: str, mac: str, roster: str | None = None) -> JobRecord | None:
         """Return the phone's newest job that came to anything, whoever it was for, or None.
@@ -221,7 +222,7 @@ class Ledger:
         """
         asked = {"serial": serial, "mac": mac, "roster": roster}
         rows = self._found(queries.latest_of_phone(of_roster=roster is not None), asked)
-        return _job(rows[0]) if rows else None
+        return JobRecord.of(rows[0]) if rows else None
 
     def served_since(self, roster: str, number: int) -> ServedSince:
         """Return the jobs of a roster that were written to after an entry of the chain.
@@ -238,7 +239,7 @@ class Ledger:
     def jobs_of_phone(self, serial: str, mac: str) -> list[JobRecord]:
         """Return all jobs of a phone, newest first."""
         query = select(jobs).where(_phone_is(serial, mac)).order_by(jobs.c.id.desc())
-        return [_job(row) for row in self._rows(query)]
+        return [JobRecord.of(row) for row in self._rows(query)]
 
     # --- steps
 
@@ -268,7 +269,8 @@ class Ledger:
     def steps(self, job: int) -> list[StepRecord]:
         """Return every attempt at every step of a job, in the order they were begun."""
         return [
-            _step(row) for row in self._rows(select(steps).filter_by(job=job).order_by(steps.c.id))
+            StepRecord.of(row)
+            for row in self._rows(select(steps).filter_by(job=job).order_by(steps.c.id))
         ]
 
     # --- artifacts
@@ -354,16 +356,6 @@ def _set_facts(write: Write, job: int, facts: str | None) -> None:
 
 def _phone_is(serial: str, mac: str) -> ColumnElement[bool]:
     return and_(jobs.c.phone_serial == serial, jobs.c.phone_mac == mac)
-
-
-def _job(row: Mapping[Any, Any]) -> JobRecord:
-    values: dict[str, Any] = dict(row)
-    return JobRecord(**values | {"state": JobState(values["state"])})
-
-
-def _step(row: RowMapping) -> StepRecord:
-    values: dict[str, Any] = dict(row)
-    return StepRecord(**values | {"state": StepState(values["state"])})
 
 
 def _artifact(row: RowMapping) -> ArtifactRecord:

@@ -6,7 +6,7 @@ from functools import cache
 from sqlalchemy import ColumnElement, and_, bindparam, delete, func, or_, select
 
 from usbprov.ledger.prepared import Prepared
-from usbprov.ledger.records import JobState
+from usbprov.ledger.records import COUNTING, JobState
 from usbprov.ledger.schema import artifacts, failures, jobs
 
 _OF_PHONE = and_(jobs.c.phone_serial == bindparam("serial"), jobs.c.phone_mac == bindparam("mac"))
@@ -45,7 +45,7 @@ def _is_one_of(states: Sequence[JobState]) -> ColumnElement[bool]:
 @cache
 def latest_of_phone(*, of_roster: bool) -> Prepared:
     """Find a phone's newest job that came to anything: ``serial``, ``mac`` and ``roster``."""
-    where = [_OF_PHONE, _is_one_of((JobState.OPEN, JobState.STUCK, JobState.DONE))]
+    where = [_OF_PHONE, _is_one_of(sorted(COUNTING))]
     if of_roster:
         where.append(jobs.c.roster == bindparam("roster"))
     return Prepared(select(jobs).where(*where).order_by(jobs.c.id.desc()).limit(1))

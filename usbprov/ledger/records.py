@@ -1,10 +1,10 @@
 """What the ledger gives back: typed records, without SQL."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple, Self
 
 
 class JobState(StrEnum):
@@ -26,6 +26,9 @@ class JobState(StrEnum):
 
 UNFINISHED = frozenset({JobState.OPEN, JobState.STUCK})
 """The states of jobs that a repeat may go on with."""
+
+COUNTING = UNFINISHED | {JobState.DONE}
+"""The states of jobs that came to something, or may yet: they say whose a phone is."""
 
 
 class StepState(StrEnum):
@@ -93,6 +96,11 @@ class JobRecord(NewJob):
     error_code: str | None
     error: str | None
 
+    @classmethod
+    def of(cls, row: Mapping[Any, Any]) -> Self:
+        """Make it of a row of its table."""
+        return cls(**{**row, "state": JobState(row["state"])})
+
 
 class Served(NamedTuple):
     """Whom a job of a roster is for, as far as is known, with which phone, and where it stands.
@@ -136,6 +144,11 @@ class StepRecord:
     ms: int | None
     learnt: str | None
     error_code: str | None
+
+    @classmethod
+    def of(cls, row: Mapping[Any, Any]) -> Self:
+        """Make it of a row of its table."""
+        return cls(**{**row, "state": StepState(row["state"])})
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from usbprov.engine.recovery.look_servers import look_at_servers
 from usbprov.engine.recovery.remembered import KeptCertificate, Remembered, Unfinished, Wish
 from usbprov.engine.recovery.sight import Inquest, Sight, StoredPair
 from usbprov.engine.times import local
-from usbprov.phone.contract import SIGN_IN_SLOT, Capability, PhoneInfo
+from usbprov.ledger.records import JobRecord
+from usbprov.phone.contract import SIGN_IN_SLOT, Capability, PhoneInfo, PhoneSettings
 
 
 def look(at: Inquest) -> Sight:
@@ -24,7 +25,9 @@ def look(at: Inquest) -> Sight:
     slot = info.slots[at.slot]
     in_use = read_in_use(at.phone, slot)
     memory = Remembered.of(at.ledger, info, at.slot)
-    wish = _wanted(at, info, memory)
+    recorded, last = memory.has_recorded(slot.active_certificate), memory.last()
+    is_ours = recorded or slot.active_certificate is None
+    wish = _wanted(at.wish, memory.user(at.wish), last, info.settings, is_ours=is_ours)
     unfinished = memory.unfinished(at.wish)
     kept = memory.kept(wish.user or in_use.holder, in_use.usable)
     stored = _stored(at.stored(info.identity), wish)
@@ -44,7 +47,7 @@ def look(at: Inquest) -> Sight:
         kept=kept is not None,
         stored=stored is not None,
         restorable=restorable is not None,
-        recorded=memory.has_recorded(slot.active_certificate),
+        recorded=recorded,
         published=servers.published,
         reach=servers.reach,
         has_secret=servers.reach is Reach.REACHED and at.has_secret(),
@@ -62,7 +65,7 @@ def look(at: Inquest) -> Sight:
         ("clock", clock),
         *servers.lines,
         *((("vault", f"it has a key pair of {stored.user} and this phone"),) if stored else ()),
-        *(("ledger", words) for words in _memories(memory, unfinished, kept)),
+        *(("ledger", words) for words in _memories(last, unfinished, kept)),
     )
     return Sight(
         at.phone.facts.name,
@@ -77,24 +80,28 @@ def look(at: Inquest) -> Sight:
         stored,
         restorable,
         servers.trouble,
-        memory.last(),
+        last,
     )
 
 
-def _wanted(at: Inquest, info: PhoneInfo, memory: Remembered) -> Wish:
+def _wanted(
+    given: Wish,
+    user: str | None,
+    last: JobRecord | None,
+    settings: PhoneSettings | None,
+    *,
+    is_ours: bool,
+) -> Wish:
     """Say whose phone it is to be, and its servers.
 
     What the ledger knows of the servers counts only as long as the phone's certificate is the
     ledger's: another computer may have given the phone other servers with a later one.
     """
-    given, last, settings = at.wish, memory.last(), info.settings
-    in_use = info.slots[at.slot].active_certificate
-    is_ours = in_use is None or memory.has_recorded(in_use)
     sources = [given, *((last, settings) if is_ours else (settings, last))]
     urls = (of.web_services_url for of in sources if of is not None)
     registrars = (of.registrar for of in sources if of is not None)
     return Wish(
-        memory.user(given),
+        user,
         given.name,
         next(filter(None, urls), None),
         next(filter(None, registrars), None),
@@ -128,10 +135,9 @@ def _owner_lines(owner: Owner, holder: str | None, wanted: str | None) -> Iterat
 
 
 def _memories(
-    memory: Remembered, unfinished: Unfinished | None, kept: KeptCertificate | None
+    last: JobRecord | None, unfinished: Unfinished | None, kept: KeptCertificate | None
 ) -> Iterator[str]:
     """Say what the ledger knows, in words."""
-    last = memory.last()
     if last is None:
         yield "it knows nothing of this phone"
     if unfinished:

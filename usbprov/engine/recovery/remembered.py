@@ -13,16 +13,13 @@ from usbprov.engine.order import KeySource
 from usbprov.engine.recovery.facts import Begun
 from usbprov.errors import ObjectUnreadable
 from usbprov.ledger.ledger import Ledger
-from usbprov.ledger.records import ArtifactKind, JobRecord, JobState
+from usbprov.ledger.records import COUNTING, UNFINISHED, ArtifactKind, JobRecord, JobState
 from usbprov.phone.contract import PhoneInfo, SlotState
-from usbprov.pki.certificates import load_certificate, thumbprint, user_addresses
+from usbprov.pki.certificates import load_certificate, thumbprint, to_der, user_addresses
 from usbprov.pki.keys import key_digest
 
 RETIREMENT = "none"
 """What a job has for its maker of the key that takes a phone out of service."""
-
-_UNFINISHED = frozenset({JobState.OPEN, JobState.STUCK})
-_COUNTS = _UNFINISHED | {JobState.DONE}
 
 
 @dataclass(frozen=True)
@@ -82,7 +79,7 @@ class Remembered:
 
     def last(self) -> JobRecord | None:
         """Return the newest job that came to anything."""
-        return next((job for job in self.jobs if job.state in _COUNTS), None)
+        return next((job for job in self.jobs if job.state in COUNTING), None)
 
     def user(self, wish: Wish) -> str | None:
         """Say whose phone it is to be: the caller's word first, then the last job's."""
@@ -94,7 +91,7 @@ class Remembered:
     def unfinished(self, wish: Wish) -> Unfinished | None:
         """Return the job to go on with, if it has left something, and is the wanted user's."""
         last = self.last()
-        if last is None or last.state not in _UNFINISHED or not _is_for(last, wish):
+        if last is None or last.state not in UNFINISHED or not _is_for(last, wish):
             return None
         stage = self._stage(last)
         return None if stage is Begun.NOTHING else Unfinished(last, stage)
@@ -179,9 +176,8 @@ class Remembered:
     def _all_usable(self, key: str | None, user: str | None) -> Iterator[KeptCertificate]:
         for job in self.jobs:
             certificate = self._usable(job, key)
-            der = certificate and self.ledger.artifact(job.id, ArtifactKind.CERTIFICATE)
-            if certificate and der and not unfitness(certificate, user):
-                yield KeptCertificate(job, der)
+            if certificate and not unfitness(certificate, user):
+                yield KeptCertificate(job, to_der(certificate))
 
     def has_recorded(self, sha256: str | None) -> bool:
         """Say whether a finished job of this phone has that certificate."""
