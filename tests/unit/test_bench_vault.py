@@ -33,7 +33,7 @@ def test_each_phone_gets_a_pair_that_is_stored_and_a_second_time_the_same(tmp_pa
 
     vault = Vault(tmp_path / "vault", passphrase, cost=Cost(1 << 10, 8, 1))
     setup = make_setup(roster(COUNT))
-    setup = replace(setup, vault=vault, order=replace(setup.order, key=KeySource.VAULT))
+    setup = replace(setup, vault=lambda: vault, order=replace(setup.order, key=KeySource.VAULT))
     phones = {f"1-{n}": phone(n, capabilities=NO_KEYGEN) for n in range(1, COUNT + 1)}
     with table(tmp_path, setup, phones=phones, once=True) as at:
         at.running.join(60)

@@ -119,7 +119,8 @@ class Office:
         job = Job(
             order, paper, self.ledger, lambda: self.services, self.pin, lambda: self.registrar
         )
-        job.vault = Vault(self.path.parent / "vault", lambda _: "the vault's words", cost=CHEAP)
+        vault = Vault(self.path.parent / "vault", lambda _: "the vault's words", cost=CHEAP)
+        job.vault = lambda: vault
         job.retries, job.make_key = RetryPolicy(attempts=1), lambda _bits: next(KEYS)
         return Runner(job, lambda _event: None, prepare_course(paper)).run()
 

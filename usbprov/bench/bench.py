@@ -80,7 +80,7 @@ class Setup:
         retries: The same of a single call.
         lease_seconds: How long the claims of a bench that died stand in the way.
         pins: Has PINs keyed in that no file has, or None.
-        vault: Stored key pairs, where the order asks for them.
+        vault: Gives the stored key pairs, where the order asks for them.
         sealing: Gives the key that seals host-made keys; None: the file beside the ledger.
         return_seconds: With ``once``: how long a phone that was pulled early, or restarts, is
             waited for.
@@ -98,7 +98,7 @@ class Setup:
     lease_seconds: float = LEASE_SECONDS
     return_seconds: float = 30.0
     pins: PinDesk | None = None
-    vault: "Vault | None" = None
+    vault: "Callable[[], Vault] | None" = None
     sealing: "SealingKeys | None" = None
 
 

@@ -46,7 +46,7 @@ class Shop:
         stopped: Set when the bench is to end.
         returned: Is told of a phone that was recognised; it may have been away.
         pins: Has PINs keyed in that no file has, or None.
-        vault: Stored key pairs, or None.
+        vault: Gives the stored key pairs, or None.
         sealing: Gives the key that seals host-made keys, or None.
         tidier: Gives free memory back.
     """
@@ -65,6 +65,6 @@ class Shop:
     stopped: threading.Event
     returned: Callable[[PhoneIdentity, str], None]
     pins: PinDesk | None = None
-    vault: "Vault | None" = None
+    vault: "Callable[[], Vault] | None" = None
     sealing: "SealingKeys | None" = None
     tidier: Tidier = field(default_factory=Tidier)

@@ -164,6 +164,11 @@ def _passed(trouble: "StepRetry") -> Document:
     return told | {"diagnosis": diagnosing.document(found)}
 
 
+def with_error(document: Document, ended: UsbprovError | None) -> Document:
+    """Return a document with the error that it ended with, if it did."""
+    return document if ended is None else document | {"error": error(ended)}
+
+
 def error(of: UsbprovError) -> Document:
     """Describe an error of the tree, with its likely causes."""
     from usbprov.cli import diagnosing

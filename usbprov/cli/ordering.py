@@ -15,6 +15,7 @@ from usbprov.cli.servers import ca_file_option, discover_option, discovered
 from usbprov.cli.settings import current, site
 from usbprov.cli.users import sip_uri
 from usbprov.engine.order import CredentialOrder, KeySource, Order
+from usbprov.errors import UsageError
 from usbprov.pki.keys import DEFAULT_RSA_BITS
 
 if TYPE_CHECKING:
@@ -130,6 +131,17 @@ def later_order_options(function: F) -> F:
     """Add those for a phone that was provisioned before: ledger and phone know the rest."""
     made = tuple(source for source in KeySource if source is not KeySource.EXISTING)
     return with_options(function, _options(_SAME, _SAME, made))
+
+
+def required_url(url: str | None) -> str:
+    """Return the URL of the Web Services.
+
+    Raises:
+        UsageError: Nobody has named one.
+    """
+    if not url:
+        raise UsageError("--web-services-url is missing (or in the settings), or --discover")
+    return url
 
 
 class Wanted(NamedTuple):

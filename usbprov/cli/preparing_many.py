@@ -207,4 +207,4 @@ def _document(rows: Sequence[Row], failure: UsbprovError | None) -> documents.Do
         "outcome": "failed" if failure else "prepared",
         "files": [row.document() for row in rows],
     }
-    return document | ({"error": documents.error(failure)} if failure else {})
+    return documents.with_error(document, failure)

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from usbprov.cli import documents
@@ -148,7 +148,8 @@ def run_job(job: Job, manner: Manner, course: Course, tape: JobTape | None = Non
         return secret()
 
     job.secret = ask
-    job.vault, job.sealing = manner.keeping.vault(shown.close), manner.keeping.sealing
+    job.vault = cache(partial(manner.keeping.vault, shown.close))
+    job.sealing = manner.keeping.sealing
     runner = Runner(job, tape.listening(shown) if tape else shown, course)
     try:
         result = runner.run(dry_run=manner.dry_run)

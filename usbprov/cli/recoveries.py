@@ -52,7 +52,7 @@ class Case:
             "situations": [_situation(finding) for finding in self.recovery.findings],
             "job": documents.result(self.result) if self.result else None,
         }
-        return document | ({"error": documents.error(self.error)} if self.error else {})
+        return documents.with_error(document, self.error)
 
 
 def _plain(value: object) -> object:

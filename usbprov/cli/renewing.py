@@ -122,4 +122,4 @@ def _document(rows: Sequence[Row], error: UsbprovError | None, *, planned: bool)
         "outcome": "failed" if error else "planned" if planned else "renewed",
         "phones": [row.document(planned=planned) for row in rows],
     }
-    return document | ({"error": documents.error(error)} if error else {})
+    return documents.with_error(document, error)

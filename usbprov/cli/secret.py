@@ -46,6 +46,15 @@ def new_secret(kind: str, *, stdin: bool, descriptor: int | None, who: str) -> s
     return first
 
 
+def no_secret() -> str:
+    """Be the secret of a job that proves nothing to a server.
+
+    Raises:
+        UsageError: Always.
+    """
+    raise UsageError("nothing is proved to a server here")
+
+
 def _option(kind: str) -> str:
     return "--" + kind.lower().replace(" ", "-")
 

@@ -98,7 +98,7 @@ def finish(
     if as_json:
         outcome = {"outcome": "failed" if error else "good"}
         document = outcome | dict(more or {}) | {"checks": [check_document(r) for r in results]}
-        documents.show(document | ({"error": documents.error(error)} if error else {}))
+        documents.show(documents.with_error(document, error))
         if error:
             raise ToldError(error)
     elif error:

@@ -141,7 +141,7 @@ def _stored(job: Job) -> HostKey:
 def _vault(job: Job) -> "Vault":
     if job.vault is None:
         raise VaultNotGiven(known(job.user))
-    return job.vault
+    return job.vault()
 
 
 def _device(job: Job) -> "Device":

@@ -111,7 +111,7 @@ class Job:
             None where it has none.
         key_source: The order's, or what the plan chose.
         key_sha256: Digest of the public key that is certified.
-        vault: Stored key pairs, where the order asks for one.
+        vault: Gives the stored key pairs; called only where the key is to be of the vault.
         sealing: Gives the key that seals host-made keys in the ledger; None: the file beside it.
         resumed: Whether the job was begun in an earlier run.
         host_key: The private key that the phone is about to be given, or None.
@@ -134,7 +134,7 @@ class Job:
     make_key: "Callable[[int], RSAPrivateKey]" = make_key
     bench: str | None = None
     roster: str | None = None
-    vault: "Vault | None" = None
+    vault: "Callable[[], Vault] | None" = None
     sealing: "SealingKeys | None" = None
     record: JobRecord | None = None
     resumed: bool = False

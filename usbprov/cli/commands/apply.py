@@ -17,6 +17,7 @@ from usbprov.cli.options import (
     return_option,
 )
 from usbprov.cli.provisioning import Manner, Run, run_at_phone
+from usbprov.cli.secret import no_secret
 from usbprov.cli.servers import ca_file_option
 from usbprov.cli.settings import current, site
 from usbprov.cli.text import local
@@ -91,7 +92,7 @@ def apply(
             raise UsageError(f"--sign-in: {file.name} was prepared without a Registrar")
         order = carried.order(replace=replace, sign_in=sign_in)
         candidate = settings.find(phone)
-        run = run_at_phone(candidate, order, ledger, _no_secret, manner, apply_course(carried))
+        run = run_at_phone(candidate, order, ledger, no_secret, manner, apply_course(carried))
         trouble = None if dry_run else _mark(sealed, package, run)
     _show(run.result, file, package.applied, manner)
     if trouble and not as_json:
@@ -137,7 +138,3 @@ def _body(result: Result, file: Path, applied: "tuple[Application, ...]") -> str
         )
     lines.append("The cable may be removed.")
     return "\n".join(lines)
-
-
-def _no_secret() -> str:
-    raise UsageError("nothing is proved to a server here")

@@ -9,6 +9,7 @@ import click
 from usbprov.cli.keeping import Keeping, keeping_options
 from usbprov.cli.key_options import key_bits_option
 from usbprov.cli.options import json_option, old_tls_option
+from usbprov.cli.ordering import required_url
 from usbprov.cli.rosters import RosterOptions, roster_options
 from usbprov.cli.servers import ca_file_option, discover_option
 from usbprov.cli.settings import current, site
@@ -16,6 +17,8 @@ from usbprov.engine.order import CredentialOrder, KeySource, Order
 from usbprov.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from usbprov.bench.admission import Rules
     from usbprov.bench.assignment import Assigner
     from usbprov.bench.bench import Setup
@@ -129,11 +132,11 @@ def bench_run(roster: Path, as_json: bool, **given: Any) -> None:
         run_bench(place, setup, until, show)
 
 
-def _unlocked(keeping: Keeping) -> "Vault":
+def _unlocked(keeping: Keeping) -> "Callable[[], Vault]":
     """Have the passphrase now: later the board has the terminal."""
     opened = keeping.vault()
     opened.unlock()
-    return opened
+    return lambda: opened
 
 
 def _web(text: str | None) -> "BoardAddress | None":
@@ -164,11 +167,9 @@ def _order(given: dict[str, Any]) -> Order:
     from usbprov.registrar.client import RegistrarAddress
     from usbprov.webservices.urls import service_url
 
-    if given["web_services_url"] is None:
-        raise UsageError("--web-services-url is missing (or in the settings), or --discover")
     registrar = given["registrar"]
     return Order(
-        web_services_url=service_url(given["web_services_url"]),
+        web_services_url=service_url(required_url(given["web_services_url"])),
         credential=CredentialOrder(()),
         registrar=registrar and str(RegistrarAddress.parse(registrar)),
         key=KeySource(given["key"]) if given["key"] else None,

@@ -19,7 +19,7 @@ from usbprov.cli.credentials import (
 from usbprov.cli.keeping import Keeping, keeping_options
 from usbprov.cli.key_options import key_bits_option
 from usbprov.cli.options import json_option, old_tls_option, retry_option
-from usbprov.cli.ordering import OrderOptions
+from usbprov.cli.ordering import OrderOptions, required_url
 from usbprov.cli.preparing import Named, begun, prepare_file
 from usbprov.cli.provisioning import Manner, told
 from usbprov.cli.servers import ca_file_option, discover_option
@@ -193,8 +193,7 @@ def _one_reader(which: _Given, proof: CredentialOptions, keeping: Keeping) -> No
 
 def _order(options: OrderOptions, credential: CredentialOrder) -> Order:
     order = options.order(credential)
-    if not order.web_services_url:
-        raise UsageError("--web-services-url is missing (or in the settings), or --discover")
+    required_url(order.web_services_url)
     return replace(order, key=order.key or KeySource.HOST)
 
 

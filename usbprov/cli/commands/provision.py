@@ -7,7 +7,7 @@ import click
 
 from usbprov.cli.credentials import credential_options
 from usbprov.cli.options import json_option, phone_argument
-from usbprov.cli.ordering import order_options, ordered
+from usbprov.cli.ordering import order_options, ordered, required_url
 from usbprov.cli.provisioning import provision_one
 from usbprov.cli.settings import current
 from usbprov.engine.order import KeySource
@@ -57,8 +57,7 @@ def provision(
     order = changed(wanted.order, replace=replace, replaces=replaces)
     if replaces and order.key is not KeySource.VAULT:
         raise UsageError("--replaces needs --key vault")
-    if not order.web_services_url:
-        raise UsageError("--web-services-url is missing (or in the settings), or --discover")
+    required_url(order.web_services_url)
     manner = changed(wanted.manner, tape=not no_tape)
     with settings.ledger() as ledger:
         provision_one(settings.find(phone), order, ledger, wanted.secret, manner)

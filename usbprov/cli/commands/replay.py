@@ -12,7 +12,6 @@ from usbprov.cli.settings import current
 
 if TYPE_CHECKING:
     from usbprov.engine.replay import Ending
-    from usbprov.errors import UsbprovError
     from usbprov.tape.events import Event, Json
     from usbprov.tape.reader import Tape
 
@@ -121,15 +120,11 @@ def _test(tape: "Tape", recorded: "Ending", *, as_json: bool) -> None:
     shown.close()
     error = None if replayed.same_as(recorded) else ReplayDiffers(str(recorded), str(replayed))
     if as_json:
-        documents.show(_document(tape, recorded, replayed) | _error(error))
+        documents.show(documents.with_error(_document(tape, recorded, replayed), error))
     elif error is None:
         click.echo(f"\nended as recorded: {replayed}")
     if error is not None:
         raise ToldError(error) if as_json else error
-
-
-def _error(error: "UsbprovError | None") -> documents.Document:
-    return {"error": documents.error(error)} if error else {}
 
 
 def _document(

@@ -11,12 +11,12 @@ from usbprov.cli.closing import panel, show_result
 from usbprov.cli.key_options import key_bits_option
 from usbprov.cli.options import json_option, phone_argument, return_option
 from usbprov.cli.provisioning import Manner, run_at_phone
+from usbprov.cli.secret import no_secret
 from usbprov.cli.settings import current
 from usbprov.cli.text import pairs
 from usbprov.cli.users import sip_uri
 from usbprov.engine.order import CredentialOrder, KeySource, Order
 from usbprov.engine.result import Outcome, Result
-from usbprov.errors import UsageError
 from usbprov.registrar.client import RegistrarAddress
 from usbprov.webservices.urls import service_url
 
@@ -102,7 +102,7 @@ def request(
         may_look=False,
     )
     with locked(out), settings.ledger() as ledger:
-        run = run_at_phone(settings.find(phone), order, ledger, _no_secret, manner, ASK)
+        run = run_at_phone(settings.find(phone), order, ledger, no_secret, manner, ASK)
         made = None
         if run.result.outcome is Outcome.REQUESTED:
             made = request_file(run.job)
@@ -132,7 +132,3 @@ def _show(result: Result, out: Path, made: "RequestFile") -> None:
         "Compare there the groups above. The cable may be removed."
     )
     panel(f"{result.facts.name}: its request is written", f"{facts}\n\n{then}")
-
-
-def _no_secret() -> str:
-    raise UsageError("nothing is proved to a server here")
