@@ -1,5 +1,6 @@
 """Settings for all tests."""
 
+import logging
 import os
 import signal
 from collections.abc import Iterator
@@ -44,3 +45,15 @@ def own_locks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setattr("usbprov.usb.locks.default_folder", lambda: folder)
         patch.setenv("USBPROV_LOCK_DIR", str(folder))
         yield
+
+
+@pytest.fixture(autouse=True)
+def own_log() -> Iterator[None]:
+    """Take away what the program, run in this process, set up for its log: the stream is closed."""
+    root = logging.getLogger()
+    before, level = set(root.handlers), root.level
+    yield
+    root.setLevel(level)
+    for handler in set(root.handlers) - before:
+        root.removeHandler(handler)
+        handler.close()
