@@ -55,7 +55,10 @@ def fill(ledger: Ledger, jobs: int = 3) -> None:
 def rows(ledger: Ledger) -> dict[str, list[tuple[object, ...]]]:
     def work(connection):
         return {
-            table.name: [tuple(row) for row in connection.execute(table.select())]
+            table.name: [
+                tuple(row)
+                for row in connection.execute(table.select().order_by(*table.primary_key))
+            ]
             for table in metadata.sorted_tables
         }
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from jobs import NEW
 from processes import PATIENCE, PROGRAM, own_environment
-from sqlalchemy import event
+from sqlalchemy import Engine, event
 
 from usbprov.errors import (
     LedgerBusy,
@@ -55,6 +55,12 @@ def fill(ledger: Ledger, jobs: int) -> None:
         ledger.finish(job, JobState.DONE)
 
 
+def disconnect(ledger: Ledger, engine: Engine) -> None:
+    """Have all connections made anew."""
+    ledger.database.backend.settle()
+    engine.dispose()
+
+
 def bytes_of(path: Path) -> dict[str, str]:
     return {
         file.name: hashlib.sha256(file.read_bytes()).hexdigest()
@@ -76,14 +82,14 @@ def test_what_finds_no_room_is_not_written_and_the_rest_is_whole(path: Path) -> 
         def limit(connection: sqlite3.Connection, *_: object) -> None:
             connection.execute(f"PRAGMA max_page_count={pages}").close()
 
-        engine.dispose()
+        disconnect(ledger, engine)
         event.listen(engine, "connect", limit)
         with pytest.raises(LedgerFull) as caught:
             ledger.keep(job, ArtifactKind.CERTIFICATE, bytes(100_000))
         assert "Make room" in caught.value.remedy
         assert ledger.verify(before.head).entries == before.entries + 1
         event.remove(engine, "connect", limit)
-        engine.dispose()
+        disconnect(ledger, engine)
         ledger.keep(job, ArtifactKind.CERTIFICATE, bytes(100_000))
         assert ledger.verify().entries == before.entries + 2
 

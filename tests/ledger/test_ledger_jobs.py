@@ -8,8 +8,12 @@ from jobs import NEW
 
 from usbprov.errors import NoSuchJob, RequestRefused
 from usbprov.ledger.address import LedgerPlace
+from usbprov.ledger.chain import Write
 from usbprov.ledger.ledger import Ledger
 from usbprov.ledger.records import ArtifactKind, JobState, NewJob, StepState
+from usbprov.ledger.schema import jobs
+
+AT = datetime.now(UTC)
 
 
 def test_a_job_comes_back_as_it_was_written(place: LedgerPlace) -> None:
@@ -21,6 +25,20 @@ def test_a_job_comes_back_as_it_was_written(place: LedgerPlace) -> None:
     with Ledger(place) as again:
         assert again.job(str(record.id)) == record
         assert again.jobs() == [record]
+
+
+def test_a_write_that_fails_leaves_nothing_and_the_next_one_succeeds(place: LedgerPlace) -> None:
+    def fail(write: Write) -> None:
+        write.insert(jobs, {**vars(NEW), "state": JobState.OPEN, "created": AT, "updated": AT})
+        raise ZeroDivisionError
+
+    with Ledger(place) as ledger:
+        first = ledger.open_job(NEW)
+        with pytest.raises(ZeroDivisionError):
+            ledger.database.write("job opened", fail)
+        assert ledger.jobs() == [first]
+        ledger.finish(first.id, JobState.DONE)
+        assert ledger.verify().entries == 2
 
 
 def test_a_newer_job_for_the_slot_supersedes_unfinished_ones(place: LedgerPlace) -> None:

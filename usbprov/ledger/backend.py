@@ -28,8 +28,11 @@ class Backend(Protocol):
         """Make the pool of connections; may be used by any number of threads."""
         ...
 
-    def turn(self) -> AbstractContextManager[object]:
-        """Wait for this thread's turn to write, where the database lets one write at a time."""
+    def writing(self, engine: Engine) -> AbstractContextManager[Connection]:
+        """Have a transaction that writes, which the block's end commits.
+
+        Where the database lets one write at a time, it is waited for this thread's turn.
+        """
         ...
 
     def lock_schema(self, connection: Connection) -> None:
@@ -45,7 +48,7 @@ class Backend(Protocol):
         ...
 
     def settle(self) -> None:
-        """Do what was put off, before the ledger is closed."""
+        """Do what was put off, and close what is not in the pool, before the ledger is closed."""
         ...
 
     def check_room(self) -> None:

@@ -5,7 +5,6 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
     Executable,
     Table,
@@ -141,12 +140,22 @@ class Write:
         return bool(found)
 
     def change_all(
-        self, table: Table, where: Sequence[ColumnElement[bool]], values: Mapping[str, Any]
+        self,
+        table: Table,
+        statement: Prepared,
+        which: Mapping[str, Any],
+        values: Mapping[str, Any],
     ) -> list[int]:
-        """Change the rows that are so; returns their numbers."""
+        """Change several rows; returns their numbers.
+
+        Args:
+            table: Whose rows.
+            statement: Changes them, and gives their numbers.
+            which: Its parameters that say which.
+            values: Its parameters that are columns, and what they are changed to.
+        """
         clean = cleaned(values)
-        statement = update(table).where(*where).values(clean).returning(table.c.id)
-        numbers = sorted(self._connection.execute(statement).scalars())
+        numbers = sorted(number for (number,) in self.rows(statement, {**which, **clean}))
         for number in numbers:
             self.note(table, number, clean)
         return numbers

@@ -96,9 +96,9 @@ class Database:
         """Close every connection; may be called twice."""
         with self._opening:
             if self._engine is not None:
+                self.backend.settle()
                 self._engine.dispose()
                 self._engine = None
-                self.backend.settle()
 
     def _read(self, work: Callable[[Connection], T], options: Mapping[str, Any]) -> T:
         with self._opened().connect() as connection:
@@ -107,7 +107,7 @@ class Database:
                 return work(connection)
 
     def _write(self, kind: str, work: Callable[[Write], T], sent: list[_Sent[T]]) -> T:
-        with self.backend.turn(), self._opened().begin() as connection:
+        with self.backend.writing(self._opened()) as connection:
             if sent and _was_committed(connection, sent[-1]):
                 return sent[-1].result
             sent.clear()

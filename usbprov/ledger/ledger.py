@@ -27,8 +27,6 @@ from usbprov.ledger.claims import Claims
 from usbprov.ledger.database import Database
 from usbprov.ledger.prepared import Prepared
 from usbprov.ledger.records import (
-    COUNTING,
-    UNFINISHED,
     ArtifactKind,
     ArtifactRecord,
     JobRecord,
@@ -116,18 +114,14 @@ class Ledger:
         """Begin a job; any unfinished one for the same phone and slot is superseded."""
         self.database.check_room()
         now = _now()
-        unfinished = (
-            _phone_is(new.phone_serial, new.phone_mac),
-            jobs.c.slot == new.slot,
-            jobs.c.state.in_(UNFINISHED),
-        )
+        unfinished = {"serial": new.phone_serial, "mac": new.phone_mac, "slot_is": new.slot}
         values = cleaned({**vars(new), "state": JobState.OPEN, "created": now, "updated": now})
 
         def work(write: Write) -> int:
             # Two at once would not see each other's job.
             write.alone_with("phone", f"{new.phone_serial} {new.phone_mac} {new.slot}")
             given_up = {"state": JobState.SUPERSEDED, "updated": now}
-            if superseded := write.change_all(jobs, unfinished, given_up):
+            if superseded := write.change_all(jobs, queries.SUPERSEDE, unfinished, given_up):
                 sealing.wipe(write, superseded)
             return write.insert(jobs, values)
 
@@ -155,15 +149,11 @@ class Ledger:
 
     def retire(self, job: JobRecord) -> None:
         """End the job that took a phone out of service; what the earlier ones did is over."""
-        of_phone = (
-            _phone_is(job.phone_serial, job.phone_mac),
-            jobs.c.state.in_(COUNTING),
-            jobs.c.id != job.id,
-        )
+        others = {"serial": job.phone_serial, "mac": job.phone_mac, "job": job.id}
         values = {"state": JobState.RETIRED, "error_code": None, "error": None, "updated": _now()}
 
         def work(write: Write) -> None:
-            over = write.change_all(jobs, of_phone, {"state": JobState.RETIRED})
+            over = write.change_all(jobs, queries.RETIRE, others, {"state": JobState.RETIRED})
             sealing.wipe(write, [*over, job.id])
             if write.change(jobs, job.id, values):
                 _set_facts(write, job.id, None)
@@ -292,9 +282,12 @@ class Ledger:
 
     def reject(self, job: int, kind: ArtifactKind) -> None:
         """Put aside what the job keeps of that kind: it failed a check, and is evidence only."""
-        where = [artifacts.c.job == job, artifacts.c.kind == kind]
-        values = {"kind": ArtifactKind.REJECTED}
-        self._write("artifact rejected", lambda write: write.change_all(artifacts, where, values))
+        which, values = {"job_is": job, "kind_is": kind}, {"kind": ArtifactKind.REJECTED}
+
+        def work(write: Write) -> None:
+            write.change_all(artifacts, queries.REJECT, which, values)
+
+        self._write("artifact rejected", work)
 
     def artifact(self, job: int, kind: ArtifactKind) -> bytes | None:
         """Return the newest object of that kind (DER), or None."""

@@ -5,7 +5,7 @@ Needs the extra ``postgres``; imports its library when it is used.
 
 import importlib.util
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -135,9 +135,9 @@ class Postgres:
             raise
         return connection
 
-    def turn(self) -> AbstractContextManager[object]:
-        """Wait for nothing: transactions run side by side."""
-        return nullcontext()
+    def writing(self, engine: Engine) -> AbstractContextManager[Connection]:
+        """Have a transaction; they run side by side."""
+        return engine.begin()
 
     def lock_schema(self, connection: Connection) -> None:
         """Wait for whoever makes or changes the tables."""

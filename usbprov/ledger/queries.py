@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from functools import cache
 
-from sqlalchemy import ColumnElement, and_, bindparam, delete, func, or_, select
+from sqlalchemy import ColumnElement, and_, bindparam, delete, func, or_, select, update
 
 from usbprov.ledger.prepared import Prepared
-from usbprov.ledger.records import COUNTING, JobState
+from usbprov.ledger.records import COUNTING, UNFINISHED, JobState
 from usbprov.ledger.schema import artifacts, failures, jobs
 
 _OF_PHONE = and_(jobs.c.phone_serial == bindparam("serial"), jobs.c.phone_mac == bindparam("mac"))
@@ -42,6 +42,23 @@ def _is_one_of(states: Sequence[JobState]) -> ColumnElement[bool]:
     return or_(*(jobs.c.state == state for state in states))
 
 
+SUPERSEDE = Prepared(
+    update(jobs)
+    .where(_OF_PHONE, jobs.c.slot == bindparam("slot_is"), _is_one_of(sorted(UNFINISHED)))
+    .values(state=bindparam("state"), updated=bindparam("updated"))
+    .returning(jobs.c.id)
+)
+"""Change a phone's unfinished jobs: ``serial``, ``mac``, ``slot_is``; ``state`` and ``updated``."""
+
+RETIRE = Prepared(
+    update(jobs)
+    .where(_OF_PHONE, _is_one_of(sorted(COUNTING)), jobs.c.id != bindparam("job"))
+    .values(state=bindparam("state"))
+    .returning(jobs.c.id)
+)
+"""Change a phone's jobs that count, but for one: ``serial``, ``mac``, ``job``; ``state``."""
+
+
 @cache
 def latest_of_phone(*, of_roster: bool) -> Prepared:
     """Find a phone's newest job that came to anything: ``serial``, ``mac`` and ``roster``."""
@@ -57,6 +74,14 @@ ARTIFACT = Prepared(
     select(artifacts.c.data).where(_OF_KIND).order_by(artifacts.c.id.desc()).limit(1)
 )
 """The newest object of a kind that a job keeps: ``job`` and ``kind``."""
+
+REJECT = Prepared(
+    update(artifacts)
+    .where(artifacts.c.job == bindparam("job_is"), artifacts.c.kind == bindparam("kind_is"))
+    .values(kind=bindparam("kind"))
+    .returning(artifacts.c.id)
+)
+"""Change what a job keeps of a kind into another: ``job_is``, ``kind_is``; ``kind``."""
 
 KEPT_ALREADY = Prepared(
     select(artifacts.c.id).where(_OF_KIND, artifacts.c.sha256 == bindparam("sha256"))

@@ -4,8 +4,8 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, closing
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,7 @@ class Sqlite:
         # Threads queue here, one after the other; SQLite itself would have them try again and
         # again, and let the same one wait for long.
         self._turn = threading.Lock()
+        self._writer: Connection | None = None
         self._file: tuple[int, int] | None = None
         self._unscrubbed = False
         self._scrub_due = 0.0
@@ -91,9 +92,26 @@ class Sqlite:
         if statement:
             execute(connection, statement).close()
 
-    def turn(self) -> AbstractContextManager[object]:
-        """Let the threads of this process write one after the other."""
-        return self._turn
+    @contextmanager
+    def writing(self, engine: Engine) -> Iterator[Connection]:
+        """Have a transaction on the one connection that all threads write by, one after the other.
+
+        To get one out of the pool and to give it back takes as long as all else that is done here
+        for a commit. After an error it is not known what it is good for, and the next is new.
+        """
+        with self._turn:
+            try:
+                self._writer = self._writer or engine.connect()
+                with self._writer.begin():
+                    yield self._writer
+            except BaseException:
+                self._drop_writer()
+                raise
+
+    def _drop_writer(self) -> None:
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.close()
 
     def lock_schema(self, connection: Connection) -> None:
         """Do nothing: a writer's transaction keeps everybody else from writing."""
@@ -128,9 +146,11 @@ class Sqlite:
                 self._scrub_due = time.monotonic() + _SCRUB_EVERY
 
     def settle(self) -> None:
-        """Do what was put off."""
+        """Do what was put off, and close the writers' connection."""
         if self._unscrubbed:
             self.scrub(now=True)
+        with self._turn:
+            self._drop_writer()
 
     def _empty_log(self) -> bool:
         """Write the log back and cut it to nothing; False where others keep it from that."""
