@@ -195,6 +195,38 @@ def test_a_phone_without_a_clock_is_no_error() -> None:
     assert phone.info().clock is None
 
 
+@pytest.mark.parametrize(
+    ("held", "asked", "told"),
+    [
+        ({}, ["sip_uri"], None),
+        ({"registrar": "r", "web_services_url": "https://c"}, ["sip_uri"], None),
+        ({"sip_uri": "sip:a@b"}, ["sip_uri", "registrar", "web_services_url"], None),
+        (
+            {"sip_uri": "sip:a@b", "web_services_url": "https://c"},
+            ["sip_uri", "registrar", "web_services_url"],
+            PhoneSettings("sip:a@b", "https://c"),
+        ),
+    ],
+    ids=["empty", "without user", "without URL", "complete"],
+)
+def test_an_empty_phone_is_asked_for_one_setting_only(
+    held: dict[str, str], asked: list[str], told: PhoneSettings | None
+) -> None:
+    names: list[str] = []
+
+    def configure(request: Fields) -> Fields:
+        names.append(str(request["name"]))
+        return {"value": held[names[-1]]} if names[-1] in held else {}
+
+    phone = phone_that(
+        LIST=lambda _: {"rev": 1, "items": []},
+        CLOCK=lambda _: {"now": 0},
+        CONFIGURE=configure,
+    )
+    assert phone.info().settings == told
+    assert names == asked
+
+
 def test_a_clock_that_fails_is_an_error() -> None:
     phone = phone_that(LIST=lambda _: {"rev": 1, "items": []}, CLOCK=refuses(m.Rc.STORAGE))
     with pytest.raises(PhoneRefused, match="storage"):
@@ -285,8 +317,7 @@ def test_the_end_that_a_phone_lets_expect_is_noticed_at_once(seconds: float) -> 
     maker = keymaker(clock, [], KEYGEN=lambda _: {"job": 1}, JOB=told)
     assert maker.make(REQUEST) == SHA
     assert clock.now - seconds < max(0.1, 0.011 * seconds)  # 1 % is all that it says
-    steady = 8 + 2 * seconds
-    assert len(clock.pauses) < steady + 12
+    assert len(clock.pauses) < seconds + 12
 
 
 @pytest.mark.parametrize(

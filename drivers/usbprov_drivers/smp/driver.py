@@ -221,13 +221,16 @@ class SmpPhone:
         return datetime.fromtimestamp(now, UTC)
 
     def _settings(self) -> PhoneSettings | None:
-        uri, registrar, url = (
-            self._session.call(
-                m.CONFIGURE_READ, m.SettingRequest(SIGN_IN_SLOT, m.SlotPart.ACTIVE, name)
-            ).value
-            for name in (m.Setting.SIP_URI, m.Setting.REGISTRAR, m.Setting.WEB_SERVICES_URL)
-        )
-        return PhoneSettings(uri, url, registrar) if uri and url else None
+        uri = self._setting(m.Setting.SIP_URI)
+        if not uri:  # what else there is would not be complete without it
+            return None
+        registrar = self._setting(m.Setting.REGISTRAR)
+        url = self._setting(m.Setting.WEB_SERVICES_URL)
+        return PhoneSettings(uri, url, registrar) if url else None
+
+    def _setting(self, name: m.Setting) -> str | None:
+        ask = m.SettingRequest(SIGN_IN_SLOT, m.SlotPart.ACTIVE, name)
+        return self._session.call(m.CONFIGURE_READ, ask).value
 
     def _configure(self, slot: int, settings: PhoneSettings) -> None:
         """Send the settings for the next commit, in one message if it is not too large."""

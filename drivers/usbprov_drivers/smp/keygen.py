@@ -23,8 +23,10 @@ from usbprov_drivers.smp.session import Refusal, Session
 TIME_LIMIT = 15 * 60.0
 """Seconds that a phone may take for a key."""
 
-_FIRST_PAUSE, _LONGEST_PAUSE, _GROWTH = 0.05, 0.5, 1.5
-_PART_OF_REST = 0.5
+_FIRST_PAUSE, _LONGEST_PAUSE, _GROWTH = 0.05, 0.5, 1.8
+_LONGEST_FORESEEN = 1.0
+"""Seconds between two questions while a phone tells how far it is."""
+_PART_OF_REST = 0.7
 """Of the time that a phone seems to need yet: so its end is noticed soon, in a few questions."""
 
 _MOST_RESTARTS = 4
@@ -142,17 +144,20 @@ class _Pauses:
         self._clock = clock
         self._most = 0
         self._next = _FIRST_PAUSE
+        self._longest = _LONGEST_PAUSE
         self.began = clock()
 
     def told(self, percent: int) -> None:
         """Take in what the phone says of its progress."""
         if percent <= self._most:
+            self._longest = _LONGEST_PAUSE
             return
-        self._most = percent
-        rest = (self._clock() - self.began) * (100 - percent) / percent
+        self._most, self._longest = percent, _LONGEST_FORESEEN
+        rest = (self._clock() - self.began) * (99.5 - percent) / (percent + 0.5)
         self._next = min(self._next, max(_FIRST_PAUSE, _PART_OF_REST * rest))
 
     def next(self) -> float:
         """Return the seconds to wait now."""
-        pause, self._next = self._next, min(self._next * _GROWTH, _LONGEST_PAUSE)
+        pause = min(self._next, self._longest)
+        self._next = pause * _GROWTH
         return pause
