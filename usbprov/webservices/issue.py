@@ -23,7 +23,7 @@ from usbprov.webservices.names import (
     WSU,
 )
 from usbprov.webservices.proof import p_sha1, timestamp
-from usbprov.webservices.rawcut import inner_bytes, outer_bytes
+from usbprov.webservices.rawcut import RawCut
 from usbprov.webservices.ticket import Ticket, sip_uri
 from usbprov.webservices.xmlsafe import (
     XmlDocument,
@@ -85,14 +85,14 @@ def read_ticket(document: XmlDocument, endpoint: Endpoint, entropy: bytes) -> Ti
     if context.lower() != str(endpoint.instance):
         raise AnswerInvalid(server, "it is a ticket for another request")
     assertion = _only(_only(response, "RequestedSecurityToken", server), "Assertion", server)
-    lifetime = _only(response, "Lifetime", server)
+    lifetime, cut = _only(response, "Lifetime", server), RawCut(document)
     return Ticket(
         sip_uri=_sip_uri(assertion, server),
         expires=_time(text_of(find_path(lifetime, "Expires")), server),
         assertion_id=_assertion_id(assertion, server),
-        assertion=outer_bytes(document, assertion),
+        assertion=cut.outer(assertion),
         key=p_sha1(entropy, _server_entropy(response, server)),
-        lifetime=_lifetime(document, lifetime),
+        lifetime=_lifetime(cut.inner(lifetime), lifetime),
     )
 
 
@@ -141,15 +141,14 @@ def _time(text: str, server: str) -> datetime:
         raise AnswerInvalid(server, "it does not say when its ticket expires") from None
 
 
-def _lifetime(document: XmlDocument, lifetime: "etree._Element") -> bytes:
+def _lifetime(raw: bytes, lifetime: "etree._Element") -> bytes:
     """Return Created and Expires as their bytes, or written anew where those cannot stand alone.
 
     The server compares the times, or the canonical form, with what it signed; a prefix that is
     declared further up would be lost in the timestamp.
     """
-    raw = inner_bytes(document, lifetime)
     try:
-        stamp = parse(timestamp(raw), document.server).root
+        stamp = parse(timestamp(raw), "").root
     except AnswerInvalid:
         stamp = None
     if stamp is not None and all(etree.QName(child).namespace == WSU for child in stamp):

@@ -8,6 +8,7 @@ five patterns, and the n-th start tag belongs to the n-th element of the tree.
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 
 from lxml import etree
 
@@ -32,25 +33,44 @@ class _Span:
     end: int
 
 
-def outer_bytes(document: XmlDocument, element: "etree._Element") -> bytes:
-    """Return an element of the document as its bytes, tags included.
+class RawCut:
+    """Cuts elements out of one document, which is scanned once for all of them."""
 
-    Raises:
-        AnswerInvalid: The element does not stand on its own: it uses a namespace that is declared
-            further up, so its bytes would mean something else in another place.
-    """
-    span = _span_of(document, element)
-    cut = document.data[span.start : span.end]
-    if not _same(cut, element):
-        problem = f"its {etree.QName(element).localname} does not declare its own namespaces"
-        raise AnswerInvalid(document.server, problem)
-    return cut
+    def __init__(self, document: XmlDocument) -> None:
+        self._document = document
 
+    def outer(self, element: "etree._Element") -> bytes:
+        """Return an element of the document as its bytes, tags included.
 
-def inner_bytes(document: XmlDocument, element: "etree._Element") -> bytes:
-    """Return what lies between the tags of an element of the document, as its bytes."""
-    span = _span_of(document, element)
-    return document.data[span.inner_start : span.inner_end]
+        Raises:
+            AnswerInvalid: The element does not stand on its own: it uses a namespace that is
+                declared further up, so its bytes would mean something else in another place.
+        """
+        span = self._span_of(element)
+        cut = self._document.data[span.start : span.end]
+        if not _same(cut, element):
+            problem = f"its {etree.QName(element).localname} does not declare its own namespaces"
+            raise AnswerInvalid(self._document.server, problem)
+        return cut
+
+    def inner(self, element: "etree._Element") -> bytes:
+        """Return what lies between the tags of an element of the document, as its bytes."""
+        span = self._span_of(element)
+        return self._document.data[span.inner_start : span.inner_end]
+
+    def _span_of(self, element: "etree._Element") -> _Span:
+        return self._spans[self._elements.index(element)]
+
+    @cached_property
+    def _elements(self) -> "list[etree._Element]":
+        return list(self._document.root.iter("*"))
+
+    @cached_property
+    def _spans(self) -> list[_Span]:
+        spans = _spans(self._document.data)
+        if len(spans) != len(self._elements):
+            raise AnswerInvalid(self._document.server, "its elements cannot be told apart")
+        return spans
 
 
 def canonical(element: "etree._Element") -> bytes:
@@ -64,14 +84,6 @@ def _same(cut: bytes, element: "etree._Element") -> bool:
     except AnswerInvalid:
         return False
     return canonical(alone.root) == canonical(element)
-
-
-def _span_of(document: XmlDocument, element: "etree._Element") -> _Span:
-    spans = _spans(document.data)
-    elements = list(document.root.iter("*"))
-    if len(spans) != len(elements):
-        raise AnswerInvalid(document.server, "its elements cannot be told apart")
-    return spans[elements.index(element)]
 
 
 def _spans(data: bytes) -> list[_Span]:

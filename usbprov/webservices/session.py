@@ -24,6 +24,12 @@ from usbprov.webservices.urls import redirected, server_of
 
 logger = logging.getLogger(__name__)
 
+_HEADERS = {
+    "User-Agent": f"usbprov/{__version__}",
+    "Accept-Encoding": "gzip",
+    "Accept": "text/xml",
+    "Connection": "keep-alive",
+}
 _MAX_REDIRECTS = 5
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 """The status codes that send a client elsewhere (RFC 9110 15.4)."""
@@ -119,13 +125,6 @@ class HttpSession:
             name = f"[{host}]" if ":" in host else host
             for end in ("/", ":"):  # or it would be the beginning of other hosts' names
                 self._session.mount(f"https://{name}{end}", VerifiedAdapter(other))
-        self._session.headers.update(
-            {
-                "User-Agent": f"usbprov/{__version__}",
-                "Accept-Encoding": "gzip",
-                "Accept": "text/xml",
-            }
-        )
 
     def __enter__(self) -> Self:
         return self
@@ -193,15 +192,12 @@ class HttpSession:
     def _send(
         self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]
     ) -> Answer:
-        limits = (self._limits.connect, self._limits.answer)
-        with self._session.request(
-            method,
-            url,
-            data=body,
-            headers=headers,
-            timeout=limits,
-            allow_redirects=False,
-            stream=True,
+        # As ``Session.request`` does it, which first merges settings of which there are none here.
+        request = requests.PreparedRequest()
+        cookies, limits = self._session.cookies, (self._limits.connect, self._limits.answer)
+        request.prepare(method, url, {**_HEADERS, **headers}, data=body, cookies=cookies)
+        with self._session.send(
+            request, timeout=limits, allow_redirects=False, stream=True, proxies={}
         ) as found:
             self._answering = True
             encoding = found.headers.get("Content-Encoding", "")
