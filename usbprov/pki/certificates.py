@@ -78,6 +78,7 @@ def to_pem(certificates: Iterable[x509.Certificate]) -> bytes:
     return b"".join(certificate.public_bytes(Encoding.PEM) for certificate in certificates)
 
 
+@lru_cache(_KNOWN)
 def thumbprint(certificate: x509.Certificate) -> str:
     """Return the SHA-256 of the whole certificate (DER), lower-case hex."""
     return certificate.fingerprint(hashes.SHA256()).hex()

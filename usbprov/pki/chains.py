@@ -1,6 +1,7 @@
 """The links of a chain: who issued a certificate, by name and signature (RFC 5280 6.1.3 a)."""
 
 from collections.abc import Collection
+from functools import lru_cache
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -13,7 +14,11 @@ RSA_WITH_SHA1 = frozenset(
 )
 """RSASSA-PKCS1-v1_5 with SHA-1, and the older name that Windows once gave it."""
 
+_KNOWN = 64
+"""Pairs of certificates of which it is remembered: all phones of a bench meet the same servers."""
 
+
+@lru_cache(_KNOWN)
 def is_issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     """Say whether ``issuer``'s name and key are those that signed ``certificate``.
 
