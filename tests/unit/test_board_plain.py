@@ -8,7 +8,7 @@ from doubles.shift import BUSY, REFUSED, START, BenchDouble, bench, port, shift
 from processes import wait_for
 
 from usbprov.bench.states import PortState
-from usbprov.bench.terminal import PlainBoard, saying
+from usbprov.bench.terminal import PlainBoard, plain, saying
 from usbprov.bench.terminal.keyboard import lines_of
 
 
@@ -128,6 +128,18 @@ def test_the_end_of_the_input_is_not_the_end_of_the_board(desk, lines):
         desk.feed.publish(port("A1", PortState.DONE))
         wait_for(lambda: len(lines) == 2, "the line")
     os.close(reading)
+
+
+@pytest.mark.parametrize("source", ["silent pipe", "its end", "nobody"])
+def test_it_ends_at_once_though_nothing_is_typed(desk, lines, pipe, monkeypatch, source):
+    monkeypatch.setattr(plain, "_PERIOD", 86_400.0)
+    reading, _ = pipe
+    ended = os.open(os.devnull, os.O_RDONLY)
+    keyboards = {"silent pipe": lines_of(reading), "its end": lines_of(ended)}
+    with PlainBoard(desk, "bench-1", keyboards.get(source), lines.append):
+        desk.feed.publish(port("A1", PortState.DONE))
+    os.close(ended)
+    assert after_time(lines[0]) == "✓ A1   done: unplug"
 
 
 def test_there_is_no_prompt(desk):

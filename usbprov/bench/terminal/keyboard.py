@@ -23,6 +23,10 @@ class Keyboard(Protocol):
         """Return what was typed, at once if there is anything; "" after ``timeout`` seconds."""
         ...
 
+    def wake(self) -> None:
+        """Have ``read`` return at once from now on; from another thread, inside the block."""
+        ...
+
     def keep(self) -> bool:
         """Take the keys again if the terminal was set otherwise meanwhile; says whether it was."""
         ...
@@ -47,6 +51,10 @@ class NoKeyboard:
         """Wait."""
         self._nothing.wait(timeout)
         return ""
+
+    def wake(self) -> None:
+        """Wait no more."""
+        self._nothing.set()
 
     def keep(self) -> bool:
         """Nothing is set."""
@@ -76,7 +84,7 @@ if sys.platform == "win32":
 
             left = timeout
             while not msvcrt.kbhit():
-                if left <= 0:
+                if left <= 0 or self._nothing.is_set():
                     return ""
                 self._nothing.wait(self._PAUSE)
                 left -= self._PAUSE
@@ -115,6 +123,7 @@ else:
         def __enter__(self) -> Self:
             import termios  # noqa: PLC0415 - there is none on Windows
 
+            self._stream.__enter__()
             self._before = termios.tcgetattr(self._descriptor)
             termios.tcsetattr(self._descriptor, termios.TCSADRAIN, self._wanted())
             return self
@@ -122,6 +131,7 @@ else:
         def __exit__(self, *_: object) -> None:
             import termios  # noqa: PLC0415
 
+            self._stream.__exit__()
             before, self._before = self._before, None
             with contextlib.suppress(termios.error):  # the terminal is gone
                 if before is not None:
@@ -130,6 +140,10 @@ else:
         def read(self, timeout: float) -> str:
             """Return what was typed."""
             return self._stream.read(timeout)
+
+        def wake(self) -> None:
+            """Wait no more."""
+            self._stream.wake()
 
         def keep(self) -> bool:
             """Set the terminal again if a shell has set it meanwhile: we were stopped."""
@@ -169,13 +183,29 @@ else:
             self._descriptor = descriptor
             self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
             self._ended = False
+            self._alarm: tuple[int, ...] = ()
+
+        def __enter__(self) -> Self:
+            self._alarm = os.pipe()
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            alarm, self._alarm = self._alarm, ()
+            for end in alarm:
+                os.close(end)
+
+        def wake(self) -> None:
+            """Wait no more."""
+            super().wake()
+            for end in self._alarm[1:]:
+                os.write(end, b"!")
 
         def read(self, timeout: float) -> str:
             """Return what is there; nothing while we are in the background."""
             if self._ended or not _is_ours(self._descriptor):
                 return super().read(timeout)
-            ready, _, _ = select.select([self._descriptor], [], [], timeout)
-            return self._decoder.decode(self._chunk()) if ready else ""
+            ready, _, _ = select.select([self._descriptor, *self._alarm[:1]], [], [], timeout)
+            return self._decoder.decode(self._chunk()) if self._descriptor in ready else ""
 
         def _chunk(self) -> bytes:
             try:

@@ -71,6 +71,7 @@ class PlainBoard:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._keyboard.wake()
         self._stopping.set()
         self._thread.join()
         self._orders.close()
