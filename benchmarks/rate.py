@@ -267,15 +267,17 @@ def tell_load() -> None:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
-    parser.add_argument("settings", nargs="*", default=list(SETTINGS), choices=list(SETTINGS))
+    parser.add_argument("settings", nargs="*", metavar="SETTING", help=" or ".join(SETTINGS))
     parser.add_argument("--benches", type=int, nargs="+", default=[1, 2, 4])
     parser.add_argument("--database", help="folder for the database; by default in memory")
     chosen = parser.parse_args()
+    if unknown := [name for name in chosen.settings if name not in SETTINGS]:
+        parser.error(f"there is no setting {', '.join(unknown)}")
     with cluster(chosen.database) as server:
         held = head_held(server.new_database(), 10)
         print(f"An entry and its commit: {held:.2f} ms, {WRITES} of them a job; so no more than")
         print(f"{1000 / held:.0f} entries a second, {60_000 / held / WRITES:.0f} phones a minute")
-        for name in chosen.settings:
+        for name in chosen.settings or SETTINGS:
             tell_load()
             compare(server, name, chosen.benches)
         tell_load()
