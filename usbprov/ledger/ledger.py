@@ -9,11 +9,9 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
     Executable,
     RowMapping,
-    and_,
     insert,
     select,
 )
@@ -228,8 +226,8 @@ class Ledger:
 
     def jobs_of_phone(self, serial: str, mac: str) -> list[JobRecord]:
         """Return all jobs of a phone, newest first."""
-        query = select(jobs).where(_phone_is(serial, mac)).order_by(jobs.c.id.desc())
-        return [JobRecord.of(row) for row in self._rows(query)]
+        rows = self._found(queries.JOBS_OF_PHONE, {"serial": serial, "mac": mac})
+        return [JobRecord.of(row) for row in rows]
 
     # --- steps
 
@@ -345,10 +343,6 @@ def _set_facts(write: Write, job: int, facts: str | None) -> None:
     if facts is not None:
         write.execute(insert(failures), {"job": job, "facts": facts})
         write.note(failures, job, {"facts": facts})
-
-
-def _phone_is(serial: str, mac: str) -> ColumnElement[bool]:
-    return and_(jobs.c.phone_serial == serial, jobs.c.phone_mac == mac)
 
 
 def _artifact(row: RowMapping) -> ArtifactRecord:

@@ -1,4 +1,4 @@
-"""What is asked of the ledger for every phone, made ready once."""
+"""What is asked of the ledger, and changed in it, by phone or job: made ready once."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -42,6 +42,10 @@ def _is_one_of(states: Sequence[JobState]) -> ColumnElement[bool]:
     return or_(*(jobs.c.state == state for state in states))
 
 
+JOBS_OF_PHONE = Prepared(select(jobs).where(_OF_PHONE).order_by(jobs.c.id.desc()))
+"""All jobs of a phone, newest first: ``serial`` and ``mac``."""
+
+# In a parameter that says which row is meant, a column's own name is taken: it is what is set.
 SUPERSEDE = Prepared(
     update(jobs)
     .where(_OF_PHONE, jobs.c.slot == bindparam("slot_is"), _is_one_of(sorted(UNFINISHED)))

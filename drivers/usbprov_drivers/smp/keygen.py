@@ -153,6 +153,7 @@ class _Pauses:
             self._longest = _LONGEST_PAUSE
             return
         self._most, self._longest = percent, _LONGEST_FORESEEN
+        # It says whole percents, so on average it is half of one further.
         rest = (self._clock() - self.began) * (99.5 - percent) / (percent + 0.5)
         self._next = min(self._next, max(_FIRST_PAUSE, _PART_OF_REST * rest))
 
